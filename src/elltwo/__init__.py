@@ -1,0 +1,40 @@
+"""elltwo: L2 regularization in every form.
+
+After one factorization, everything L2 does is a shrink factor on each direction. This package is
+the door: names are listed here and load on first use, so that ``import elltwo`` stays quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# name -> module that defines it
+_WINGS: dict[str, str] = {
+    "Strength": "elltwo.facts.strength",
+    "convert": "elltwo.laws.converting",
+}
+
+__all__ = ["__version__", *_WINGS]
+
+if TYPE_CHECKING:
+    pass
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WINGS:
+        value = getattr(import_module(_WINGS[name]), name)
+        globals()[name] = value
+        return value
+    try:
+        return import_module(f"elltwo.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"elltwo.{name}":
+            raise
+    raise AttributeError(f"module 'elltwo' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
