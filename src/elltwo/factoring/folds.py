@@ -1,0 +1,171 @@
+"""Training folds: each fold's own spectrum, with what its held-out rows need to be scored at any λ.
+
+Exact K-fold cross-validation costs one pass over the rows: the training moments of fold k are the
+total minus those of fold k, so means, standardization and factorization are redone inside every
+fold without touching a row again. Engström & Jensen, arXiv:2401.13185; Liland, Skogholt & Indahl,
+IEEE Access 12 (2024).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy import linalg
+
+from elltwo.errors import InputError
+from elltwo.factoring.centre import centred_moments
+from elltwo.factoring.dual import kernel, wide_design, wide_form
+from elltwo.factoring.gram import eigen_factor, penalty_form, subtract_prior
+from elltwo.factoring.rotate import without_prior
+from elltwo.facts.moments import DesignMoments
+from elltwo.facts.problem import Penalty, Problem
+from elltwo.facts.rotated import Fold, Rotated
+from elltwo.tables.moments import about, add_designs, choose_shift, design_moments, subtract_designs
+
+MANY_TARGETS = 8  # from here on held-out rows are cheaper as rows than as a quadratic form
+
+
+def check_folds(folds: np.ndarray, n: int) -> np.ndarray:
+    """(n,) fold numbers 0..K−1, every one with rows, K ≥ 2."""
+    folds = np.asarray(folds)
+    if folds.shape != (n,):
+        raise InputError(f"one fold number per row is needed ({n}), got shape {folds.shape}")
+    values, numbers = np.unique(folds, return_inverse=True)
+    if values.size < 2:
+        raise InputError(f"cross-validation needs at least 2 folds, got {values.size}: give more folds")
+    return numbers.astype(np.intp)
+
+
+def factor_folds(problem: Problem, folds: np.ndarray, rotated: Rotated | None = None) -> list[Fold]:
+    """Every training fold's spectrum and held-out scores.
+
+    Wide designs are first rotated into the coordinates of the full spectrum (n × k, k < n), where
+    the same ridge problem is square; with standardization inside folds each fold has its own kernel.
+    """
+    folds = check_folds(folds, problem.A.shape[0])
+    problem = without_prior(problem)
+    penalty = replace(problem.penalty, x0=None)
+    if problem.A.shape[0] >= problem.A.shape[1]:
+        return _tall(replace(problem, penalty=penalty), folds)
+    if not penalty.standardize and rotated is not None and rotated.spectrum.rows is not None:
+        return _rotated_rows(problem, rotated, folds)
+    return [_wide(replace(problem, penalty=penalty), folds, k) for k in range(int(folds.max()) + 1)]
+
+
+def fold_moments(problem: Problem, folds: np.ndarray) -> list[DesignMoments]:
+    """Moments of every fold, about one shift, in one pass."""
+    shift = choose_shift(problem.A)
+    return design_moments(problem.A, problem.b, problem.weights, folds, shift)
+
+
+def folds_from_moments(
+    parts: list[DesignMoments], penalty: Penalty, intercept: bool = True, total: DesignMoments | None = None
+) -> list[Fold]:
+    """Fold k trains on the sum of the other parts and is scored on part k."""
+    total = add_designs(parts) if total is None else total
+    return [fold_of(subtract_designs(total, part), part, penalty, intercept) for part in parts]
+
+
+def fold_of(train: DesignMoments, held: DesignMoments, penalty: Penalty, intercept: bool) -> Fold:
+    """One fold from the moments of its training rows and of its held-out rows."""
+    c = centred_moments(train, intercept)
+    held = about(held, c.shift_x, c.shift_y)
+    if penalty.x0 is not None:
+        c, held = subtract_prior(c, penalty.x0), subtract_prior(held, penalty.x0)
+    factor = eigen_factor(c.xx, penalty_form(c, penalty), train.count - int(intercept))
+    return Fold(
+        s=factor.s,
+        V=factor.V,
+        z=(factor.V.T @ c.xy) / factor.s[:, None],
+        offset=factor.T_free @ (factor.T_free.T @ c.xy),
+        weight=held.weight,
+        count=held.count,
+        second=held.xx,
+        cross=held.xy,
+        square=held.yy,
+    )
+
+
+def _tall(problem: Problem, folds: np.ndarray) -> list[Fold]:
+    parts = fold_moments(problem, folds)
+    out = folds_from_moments(parts, problem.penalty, problem.intercept)
+    if problem.b.shape[1] < MANY_TARGETS:
+        return out
+    total = add_designs(parts)
+    return [
+        _with_held_rows(f, problem, folds == k, subtract_designs(total, parts[k])) for k, f in enumerate(out)
+    ]
+
+
+def _with_held_rows(fold: Fold, problem: Problem, held: np.ndarray, train: DesignMoments) -> Fold:
+    """The same fold with its held-out rows as rows: cheaper for many targets, and free of cancellation."""
+    mean_x = train.mean_x if problem.intercept else np.zeros_like(train.mean_x)
+    mean_y = train.mean_y if problem.intercept else np.zeros_like(train.mean_y)
+    A = problem.A[held]
+    if hasattr(A, "toarray"):
+        A = A.toarray()
+    rows = A - mean_x
+    y = problem.b[held] - mean_y - rows @ fold.offset
+    design = rows @ fold.V
+    if problem.weights is not None:
+        root = np.sqrt(problem.weights[held])[:, None]
+        design, y = design * root, y * root
+    return replace(fold, design=design, y=y, second=None, cross=None, square=None)
+
+
+def _rotated_rows(problem: Problem, rotated: Rotated, folds: np.ndarray) -> list[Fold]:
+    """Folds in the coordinates of the full spectrum: the design is U S, plus the free columns."""
+    spectrum = rotated.spectrum
+    n, k, q = spectrum.shape[0], spectrum.s.size, spectrum.free.T.shape[1]
+    design, root = np.empty((n, k + q)), spectrum.root
+    assert spectrum.rows is not None
+    for rows, U, Q in spectrum.rows.blocks():
+        design[rows, :k], design[rows, k:] = U * spectrum.s, Q
+    if root is not None:
+        design = np.divide(design, root[:, None], out=np.zeros_like(design), where=root[:, None] > 0)
+    scale = np.concatenate([np.ones(k), np.zeros(q)]) if q else None
+    return _tall(replace(problem, A=design, penalty=Penalty(scale=scale)), folds)
+
+
+def _wide(problem: Problem, folds: np.ndarray, k: int) -> Fold:
+    """A wide fold with its own standardization: the training kernel, and held-out rows against it."""
+    train, held = folds != k, folds == k
+    w = problem.weights
+    part = replace(problem, A=problem.A[train], b=problem.b[train], weights=None if w is None else w[train])
+    design = wide_design(part.A, part.weights, part.intercept)
+    form = wide_form(part, design)
+    [m] = design_moments(np.zeros((part.A.shape[0], 0)), part.b, part.weights)
+    mean_y = m.mean_y if part.intercept else np.zeros_like(m.mean_y)
+    squares, W = linalg.eigh(kernel(design, form), driver="evd", check_finite=False)
+    good = squares > squares[-1] * squares.size * np.finfo(float).eps
+    s, U = np.sqrt(squares[good][::-1]), W[:, good][:, ::-1]
+    y = part.b - mean_y
+    z = U.T @ (y if part.weights is None else y * np.sqrt(part.weights)[:, None])
+    rows = np.asarray(
+        problem.A[held].todense() if hasattr(problem.A, "todense") else problem.A[held], dtype=float
+    )
+    rows = rows - design.mean
+    diagonal = form.diagonal
+    if diagonal is not None:
+        rows = rows * np.divide(1.0, diagonal**2, out=np.zeros_like(diagonal), where=diagonal > 0)
+    root = np.ones(rows.shape[0]) if w is None else np.sqrt(w[held])
+    lifted = _against(rows, design, U) / s
+    return Fold(
+        s=s,
+        V=np.zeros((0, s.size)),
+        z=z,
+        offset=np.zeros((0, y.shape[1])),
+        weight=float(np.sum(root**2)),
+        count=rows.shape[0],
+        design=lifted * root[:, None],
+        y=(problem.b[held] - mean_y) * root[:, None],
+    )
+
+
+def _against(rows: np.ndarray, design, U: np.ndarray) -> np.ndarray:  # type: ignore[no-untyped-def]
+    """(m, k) rows · Aᶜᵀ U through the n × n side, so that no p × k array is made."""
+    A = design.A
+    cross = np.asarray((A @ rows.T).T) - (rows @ design.mean)[:, None]  # (m, n) rows · (A − m)ᵀ
+    root = np.ones(A.shape[0]) if design.root is None else design.root
+    return (cross * root) @ U
