@@ -168,6 +168,24 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class Trace:
+    """How traces of functions of the hat matrix are counted where directions do not stand for one each.
+
+    tr φ(H) over the penalised directions = Σ countⱼ φ(sⱼ²/(sⱼ² + λ)). Exact for a spectrum whose
+    directions were put into bins; an estimate where ``sampled`` (Golub–Kahan run on a random probe).
+
+    Attributes
+    ----------
+    s : (m,) singular values; count : (m,) nonnegative numbers of directions.
+    sampled : is this an estimate?
+    """
+
+    s: np.ndarray
+    count: np.ndarray
+    sampled: bool = False
+
+
+@dataclass(frozen=True)
 class Spectrum:
     """What L2 can do to a design: singular values, the map back to coefficients, the row side.
 
@@ -188,6 +206,7 @@ class Spectrum:
     scale : (p,) or None, the diagonal of L as applied (standardization included); None for the
         identity or a general L.
     origin : how and why.
+    trace : how degrees of freedom are counted, or None: one per direction of ``s``.
     """
 
     s: np.ndarray
@@ -201,11 +220,24 @@ class Spectrum:
     x0: np.ndarray | None = None
     root: np.ndarray | None = None
     scale: np.ndarray | None = None
+    trace: Trace | None = None
+
+    @property
+    def counted(self) -> Trace:
+        """The values and counts that traces are sums over."""
+        return Trace(self.s, np.ones(self.s.size)) if self.trace is None else self.trace
+
+    @property
+    def directions(self) -> float:
+        """How many penalised directions there are."""
+        return float(self.s.size) if self.trace is None else float(self.trace.count.sum())
 
     @property
     def full_row_rank(self) -> bool:
         """Do the directions and the free block span all rows? Then λ = 0 interpolates."""
-        return self.s.size + self.free.rank >= self.shape[0]
+        if self.trace is not None and self.trace.sampled:
+            return False
+        return self.directions + self.free.rank >= self.shape[0] - 0.5
 
     def condition(self, alpha: float = 0.0) -> float:
         """(s₁² + λ)/(s_k² + λ), with s_k = 0 where truncation dropped a direction."""

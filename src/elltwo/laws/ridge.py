@@ -28,12 +28,15 @@ def gains(s: np.ndarray, alphas: np.ndarray) -> np.ndarray:
     return np.where(np.isinf(a), 0.0, s / (s**2 + np.where(np.isinf(a), 1.0, a)))
 
 
-def degrees_of_freedom(s: np.ndarray, alphas: np.ndarray, free: int = 0) -> np.ndarray:
-    """(L,) trace of the hat matrix: free + Σ s²/(s² + λ).
+def degrees_of_freedom(
+    s: np.ndarray, alphas: np.ndarray, free: int = 0, count: np.ndarray | None = None
+) -> np.ndarray:
+    """(L,) trace of the hat matrix: free + Σ s²/(s² + λ), each direction counted ``count`` (k,) times.
 
     Hastie, Tibshirani & Friedman, Elements of Statistical Learning (2009), eq. 3.50.
     """
-    return free + filter_factors(s, alphas).sum(axis=0)
+    f = filter_factors(s, alphas)
+    return free + (f.sum(axis=0) if count is None else count @ f)
 
 
 def bias_squared(s: np.ndarray, alphas: np.ndarray, coordinates: np.ndarray) -> np.ndarray:

@@ -10,14 +10,15 @@ import numpy as np
 
 from elltwo.errors import UsageError
 from elltwo.facts.rotated import Rotated
-from elltwo.laws.ridge import degrees_of_freedom, filter_factors, leftover
-from elltwo.shrinking.path import residuals
+from elltwo.laws.ridge import filter_factors, leftover
+from elltwo.shrinking.path import df_of, residuals
 
 
 def _unused(r: Rotated, alphas: np.ndarray) -> np.ndarray:
     """(L, 1) n − df, as a sum of positive terms so that it does not cancel for n ≤ p."""
-    outside = max(r.spectrum.shape[0] - r.spectrum.free.rank - r.spectrum.s.size, 0)
-    return (outside + leftover(r.spectrum.s, alphas).sum(axis=0))[:, None]
+    outside = max(r.spectrum.shape[0] - r.spectrum.free.rank - r.spectrum.directions, 0.0)
+    side = r.spectrum.counted
+    return (outside + side.count @ leftover(side.s, alphas))[:, None]
 
 
 def _mean_square(r: Rotated, alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -30,8 +31,8 @@ def _mean_square(r: Rotated, alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray
     with np.errstate(invalid="ignore", divide="ignore"):
         score = n * rss / left**2
     if r.spectrum.full_row_rank and np.any(alphas == 0) and r.spectrum.s.size:
-        s2 = r.spectrum.s**2
-        limit = n * ((r.z / s2[:, None]) ** 2).sum(axis=0) / np.sum(1 / s2) ** 2
+        s2, side = r.spectrum.s**2, r.spectrum.counted
+        limit = n * ((r.z / s2[:, None]) ** 2).sum(axis=0) / np.sum(side.count / side.s**2) ** 2
         score = np.where((alphas == 0)[:, None], limit, score)
     return score, left
 
@@ -43,8 +44,9 @@ def gcv(r: Rotated, alphas: np.ndarray) -> np.ndarray:
 
 def robust_gcv(r: Rotated, alphas: np.ndarray, gamma: float = 0.2) -> np.ndarray:
     """(γ + (1 − γ) tr(H²)/n)·GCV. Lukas, Inverse Problems 22 (2006) 1883, eq. 1.6."""
-    f = filter_factors(r.spectrum.s, alphas)
-    square = (r.spectrum.free.rank + (f**2).sum(axis=0)) / r.spectrum.shape[0]
+    side = r.spectrum.counted
+    f = filter_factors(side.s, alphas)
+    square = (r.spectrum.free.rank + side.count @ f**2) / r.spectrum.shape[0]
     return (gamma + (1 - gamma) * square)[:, None] * gcv(r, alphas)
 
 
@@ -54,7 +56,7 @@ def mallows(r: Rotated, alphas: np.ndarray) -> np.ndarray:
     σ is the known noise, or else the unbiased estimate rest/(n − rank) of the unpenalised fit.
     Mallows, Technometrics 15 (1973) 661.
     """
-    n, df = r.spectrum.shape[0], degrees_of_freedom(r.spectrum.s, alphas, r.spectrum.free.rank)
+    n, df = r.spectrum.shape[0], df_of(r, alphas)
     return (residuals(r, alphas) + 2 * noise_variance(r) * df[:, None]) / n
 
 
@@ -62,8 +64,8 @@ def noise_variance(r: Rotated) -> np.ndarray:
     """(t,) σ² given, or rest/(n − rank) of the unpenalised fit."""
     if r.noise is not None:
         return np.full(r.targets, float(r.noise) ** 2)
-    left = r.spectrum.shape[0] - r.spectrum.free.rank - r.spectrum.s.size
-    if left <= 0:
+    left = r.spectrum.shape[0] - r.spectrum.free.rank - r.spectrum.directions
+    if left < 0.5:
         raise UsageError(
             "this rule needs the noise level, and with as many directions as rows none is left to estimate it: "
             "pass noise=..., or choose loo, gcv, rgcv or evidence"
@@ -74,7 +76,7 @@ def noise_variance(r: Rotated) -> np.ndarray:
 def aicc(r: Rotated, alphas: np.ndarray) -> np.ndarray:
     """log(rss/n) + 1 + 2(df + 1)/(n − df − 2). Hurvich, Simonoff & Tsai, JRSS B 60 (1998) 271, eq. 2.3."""
     n = r.spectrum.shape[0]
-    df = degrees_of_freedom(r.spectrum.s, alphas, r.spectrum.free.rank)[:, None]
+    df = df_of(r, alphas)[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         score = np.log(residuals(r, alphas) / n) + 1 + 2 * (df + 1) / (n - df - 2)
     return np.where(n - df - 2 > 0, score, np.inf)
@@ -88,9 +90,9 @@ def evidence(r: Rotated, alphas: np.ndarray) -> np.ndarray:
     MacKay, Neural Comput. 4 (1992) 415; Bishop (2006) §3.5; free block as in Wahba (1990) eq. 4.8.2.
     """
     m = max(r.spectrum.shape[0] - r.spectrum.free.rank, 1)
-    left = leftover(r.spectrum.s, alphas)
+    left, side = leftover(r.spectrum.s, alphas), r.spectrum.counted
     with np.errstate(divide="ignore", invalid="ignore"):
-        determinant = -np.log(left).sum(axis=0)[:, None] / m
+        determinant = -(side.count @ np.log(leftover(side.s, alphas)))[:, None] / m
         Q = r.rest + left.T @ r.z**2
         fit = np.log(Q / m) if r.noise is None else Q / (m * r.noise**2)
         score = fit + determinant

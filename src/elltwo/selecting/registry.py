@@ -126,7 +126,7 @@ def absent(rule: Rule, e: Evidence) -> str:
         return "the noise level: pass noise=..."
     if "noise" in rule.needs and e.rotated.noise is None:
         s = e.rotated.spectrum
-        if s.shape[0] - s.free.rank - s.s.size <= 0:
+        if s.shape[0] - s.free.rank - s.directions < 0.5:
             return (
                 "the noise level, which cannot be estimated with as many directions as rows: pass noise=..."
             )

@@ -52,6 +52,14 @@ def residuals(r: Rotated, alphas: np.ndarray) -> np.ndarray:
     return r.rest + (leftover(r.spectrum.s, alphas) ** 2).T @ r.z**2
 
 
+def df_of(r: Rotated, alphas: np.ndarray) -> np.ndarray:
+    """(L,) degrees of freedom, free block included."""
+    trace = r.spectrum.trace
+    if trace is None:
+        return degrees_of_freedom(r.spectrum.s, alphas, r.spectrum.free.rank)
+    return degrees_of_freedom(trace.s, alphas, r.spectrum.free.rank, trace.count)
+
+
 def coefficients(r: Rotated, y: np.ndarray) -> np.ndarray:
     """(p, t) coefficients of coordinates y (k, t): x0 + V y + free part."""
     coef = r.spectrum.map @ y
@@ -79,7 +87,7 @@ def path(r: Rotated, alphas: np.ndarray) -> Path:
     fixed = coefficients(r, np.zeros((k, t)))
     coef = np.moveaxis(moved, 1, 0) + fixed
     intercept = np.stack([intercepts(r, c) for c in coef])
-    df = degrees_of_freedom(r.spectrum.s, a, r.spectrum.free.rank)
+    df = df_of(r, a)
     return Path(a, coef, intercept, df, norms(r, a), residuals(r, a))
 
 
@@ -94,7 +102,7 @@ def shrink(r: Rotated, alpha: float | np.ndarray) -> Solution:
     y = gains(s, a) * r.z
     coef = coefficients(r, y)
     rss = r.rest + ((leftover(s, a) * r.z) ** 2).sum(axis=0)
-    df = degrees_of_freedom(s, a, r.spectrum.free.rank)
+    df = df_of(r, a)
     return Solution(
         alpha=a.copy(),
         coef=coef,
