@@ -99,13 +99,6 @@ ALIASES = {
     "cv": "kfold",
     "robust_gcv": "rgcv",
 }
-    "cp": "mallows",
-    "upre": "mallows",
-    "sure": "mallows",
-    "reml": "evidence",
-    "cv": "kfold",
-    "robust_gcv": "rgcv",
-}
 
 
 def find_rule(name: str) -> Rule:
