@@ -13,6 +13,8 @@ __version__ = "0.1.0"
 
 # name -> module that defines it
 _WINGS: dict[str, str] = {
+    "DecayPlan": "elltwo.facts.decayplan",
+    "decay_plan": "elltwo.decay.planning",
     "Strength": "elltwo.facts.strength",
     "convert": "elltwo.laws.converting",
 }

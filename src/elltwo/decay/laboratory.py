@@ -1,0 +1,111 @@
+"""A model prepared for structural experiments: float64, train mode, no eps, a generic point; then restored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from elltwo.decay.calling import Forward, call, differentiable, map_tensors
+from elltwo.decay.keeping import as_trained, kept
+from elltwo.decay.ops import op_name
+
+# Small enough to leave 1e-10 of a variance of 1e-4, large enough that a constant channel (variance zero)
+# does not multiply rounding errors by more than 1e7.
+TINY_EPS = 1e-14
+_EPS_PLACE = {
+    "layer_norm": 4,
+    "functional.batch_norm": 7,
+    "batch_norm": 7,
+    "group_norm": 4,
+    "rms_norm": 3,
+    "functional.instance_norm": 7,
+    "instance_norm": 7,
+}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A model, a batch, how to run it, and how far to move each parameter (roles by parameter id)."""
+
+    model: nn.Module
+    batch: Any
+    forward: Forward | None = None
+    loss: Callable[[Any], Any] | None = None
+    roles: Mapping[int, str] = field(default_factory=dict)
+    seed: int = 0
+    dtype: torch.dtype = torch.float64
+
+    @contextmanager
+    def prepared(self) -> Iterator[Experiment]:
+        """The laboratory, with the batch in the same precision; the model is restored on the way out."""
+        with kept(self.model, working_copy=False), as_trained(self.model):
+            torch.manual_seed(self.seed)
+            _convert(self.model, self.dtype)
+            for p in self.model.parameters():
+                if id(p) in self.roles:
+                    p.data = moved(p.data, self.roles[id(p)])
+            _shrink_eps(self.model)
+            with torch.enable_grad():
+                yield replace(self, batch=map_tensors(self.batch, self._like))
+
+    def outputs(self) -> list[torch.Tensor]:
+        """Differentiable outputs of one forward pass (call inside :meth:`prepared`); dropout masks repeat."""
+        torch.manual_seed(self.seed + 1)
+        with _SmallEps():
+            out = call(self.model, self.batch, self.forward)
+            return differentiable(self.loss(out) if self.loss else out)
+
+    def _like(self, tensor: torch.Tensor) -> torch.Tensor:
+        wide = torch.complex128 if self.dtype == torch.float64 else torch.complex64
+        kind = wide if tensor.is_complex() else self.dtype if tensor.is_floating_point() else tensor.dtype
+        return tensor.detach().to(dtype=kind, copy=True).requires_grad_(tensor.requires_grad)
+
+
+def moved(value: torch.Tensor, role: str) -> torch.Tensor:
+    """A generic point near ``value``: what holds there is structure, not an accident of the initialization.
+
+    Weights keep their scale (at least 0.3 fan_in^-1/2 where they start at zero); gains become of order
+    one whatever they were, so that a LayerScale of 1e-6 does not hide what lies behind it.
+    """
+    noise = torch.randn_like(value)
+    if role.endswith(("weight", "head", "direction")) or role in ("router", "adapter"):
+        fan_in = max(value[0].numel(), 1) if value.dim() > 1 else 1
+        size = max(float(value.abs().square().mean().sqrt()), 0.3 / fan_in**0.5)
+        return value + 0.3 * size * noise
+    if role in ("norm scale", "gain", "weight-norm gain", "temperature"):
+        start = value if 0.3 < float(value.abs().mean()) < 3 else torch.ones_like(value)
+        return start * (1 + 0.2 * noise)
+    return value + (0.05 if role == "log-parameter" else 0.2) * noise
+
+
+def _convert(model: nn.Module, dtype: torch.dtype) -> None:
+    wide = torch.complex128 if dtype == torch.float64 else torch.complex64
+    for tensor in {id(t): t for t in [*model.parameters(), *model.buffers()]}.values():
+        kind = wide if tensor.is_complex() else dtype if tensor.is_floating_point() else tensor.dtype
+        tensor.data = tensor.data.to(dtype=kind, copy=True)
+
+
+def _shrink_eps(model: nn.Module) -> None:
+    for module in model.modules():
+        for name, value in list(vars(module).items()):
+            if "eps" in name.lower() and isinstance(value, float) and 0 < value < 0.1:
+                object.__setattr__(module, name, TINY_EPS)
+
+
+class _SmallEps(TorchFunctionMode):
+    """Replaces the eps argument of torch's own norms, also where the code writes it as a literal."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        place = _EPS_PLACE.get(op_name(func))
+        if place is not None and len(args) > place:
+            args = (*args[:place], TINY_EPS, *args[place + 1 :])
+        elif place is not None:
+            kwargs["eps"] = TINY_EPS
+        return func(*args, **kwargs)

@@ -1,0 +1,94 @@
+"""From the uses of a parameter to one role, and what module types say when nothing was traced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from elltwo.decay.trace import Tracer, Use
+
+# When a tensor has several uses, the first of these names it: a tied table that also multiplies is a weight.
+ORDER = (
+    "adapter",
+    "weight-norm direction",
+    "weight-norm gain",
+    "router",
+    "output head",
+    "linear weight",
+    "conv weight",
+    "matmul weight",
+    "einsum weight",
+    "recurrent weight",
+    "recurrent bias",
+    "embedding",
+    "norm scale",
+    "norm shift",
+    "temperature",
+    "log-parameter",
+    "gain",
+    "table",
+    "bias",
+    "unclassified",
+)
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role with the operation and slot that show it, and what else the tensor does."""
+
+    role: str
+    op: str
+    slot: str
+    evidence: str
+    also: tuple[str, ...] = ()
+
+
+def settle(tracer: Tracer, outputs: Iterable[torch.Tensor]) -> dict[int, Role]:
+    """One role per parameter id, from what the tracer saw and what came out of the model."""
+    heads = {tracer.maker_of(t) for t in outputs}
+    return {leaf: _settle_one(tracer, leaf, uses, leaf in heads) for leaf, uses in tracer.uses.items()}
+
+
+def _settle_one(tracer: Tracer, leaf: int, uses: list[Use], head: bool) -> Role:
+    if not uses:
+        role = "unclassified" if leaf in tracer.touched else "unused"
+        return Role(role, "", "", "traced")
+    best = min(uses, key=lambda u: ORDER.index(u.role))
+    also = tuple(sorted({u.role for u in uses} - {best.role}))
+    product = next((u for u in uses if u.role.endswith("weight")), best)
+    role = best.role
+    if head and role in ("linear weight", "matmul weight", "conv weight"):
+        role = "output head"
+    return Role(role, product.op if role == "router" else best.op, product.slot, "traced", also)
+
+
+# What the types of torch.nn say about their own parameters, for use without a batch.
+_NORMS = (
+    nn.LayerNorm,
+    nn.GroupNorm,
+    nn.RMSNorm,
+    nn.modules.batchnorm._NormBase,  # every batch and instance norm of torch derives from it
+)
+
+
+def role_by_type(module: nn.Module, leaf_name: str, tensor: torch.Tensor) -> Role:
+    """The role that the owner's type gives; "unclassified" for parameters of custom modules."""
+    name = leaf_name
+    if isinstance(module, _NORMS):
+        role = "norm scale" if name == "weight" else "norm shift"
+    elif isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
+        role = "embedding"
+    elif isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
+        role = "recurrent weight" if tensor.dim() > 1 else "recurrent bias"
+    elif isinstance(module, nn.modules.conv._ConvNd):
+        role = "conv weight" if name == "weight" else "bias"
+    elif isinstance(module, (nn.Linear, nn.Bilinear, nn.MultiheadAttention)):
+        role = "bias" if "bias" in name else "linear weight"
+    elif isinstance(module, nn.PReLU):
+        role = "gain"
+    else:
+        role = "unclassified"
+    return Role(role, type(module).__name__, name, "module type")

@@ -1,0 +1,85 @@
+"""Random backward passes, reduced at once to inner products <w, g> per tensor, row and column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """One tensor under K random output cotangents y_k, with g_k = d<y_k, f>/dw.
+
+    whole (K,): <w, g_k>.  rows (K, r): its parts per output row.  columns (K, c) or None: per input
+    column.  spread (K,), row_spread (K, r): sum_j (w_j g_kj)^2.  size: largest root mean square of g_k.
+    """
+
+    whole: torch.Tensor
+    rows: torch.Tensor
+    columns: torch.Tensor | None
+    spread: torch.Tensor
+    row_spread: torch.Tensor
+    size: float
+
+    @property
+    def residual(self) -> float:
+        """rho = sqrt(sum_k <w,g_k>^2 / sum_k sum_j (w_j g_kj)^2): order one by chance, 0 under invariance."""
+        bottom = float(self.spread.sum())
+        return float("nan") if bottom == 0 else float((self.whole.square().sum() / bottom).sqrt())
+
+    @property
+    def row_residuals(self) -> torch.Tensor:
+        """rho of each output row that has any signal."""
+        bottom = self.row_spread.sum(0)
+        live = bottom > 1e-24 * bottom.max()
+        return (self.rows.square().sum(0)[live] / bottom[live]).sqrt()
+
+
+def sketch(
+    outputs: list[torch.Tensor],
+    tensors: Mapping[str, torch.Tensor],
+    *,
+    count: int,
+    seed: int,
+    columns: bool = False,
+) -> dict[str, Sketch]:
+    """``count`` backward passes through one graph; tensors that no gradient reaches are left out."""
+    generator = torch.Generator(device=outputs[0].device).manual_seed(seed)
+    found: dict[str, list[Sketch]] = {n: [] for n in tensors}
+    for k in range(count):
+        cotangents = [_cotangent(o, generator) for o in outputs]
+        grads = torch.autograd.grad(
+            outputs, list(tensors.values()), cotangents, retain_graph=k + 1 < count, allow_unused=True
+        )
+        for (name, w), g in zip(tensors.items(), grads, strict=True):
+            if g is not None:
+                found[name].append(_reduce(w.detach(), g.detach(), columns))
+    return {n: _stacked(parts) for n, parts in found.items() if parts}
+
+
+def _cotangent(output: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    noise = torch.randn(output.shape, generator=generator, dtype=output.dtype, device=output.device)
+    return noise / max(output.numel(), 1) ** 0.5
+
+
+def _reduce(w: torch.Tensor, g: torch.Tensor, columns: bool) -> Sketch:
+    g = g.to_dense() if g.is_sparse else g
+    product = (w.conj() * g).real if w.is_complex() else w * g
+    rows = product.reshape(product.shape[0] if product.dim() else 1, -1)
+    column = product.transpose(0, 1).reshape(product.shape[1], -1).sum(1) if columns and w.dim() > 1 else None
+    size = float(g.abs().square().mean().sqrt()) if g.numel() else 0.0
+    return Sketch(product.sum(), rows.sum(1), column, rows.square().sum(), rows.square().sum(1), size)
+
+
+def _stacked(parts: list[Sketch]) -> Sketch:
+    columns = [p.columns for p in parts if p.columns is not None]
+    return Sketch(
+        whole=torch.stack([p.whole for p in parts]),
+        rows=torch.stack([p.rows for p in parts]),
+        columns=torch.stack(columns) if columns else None,
+        spread=torch.stack([p.spread for p in parts]),
+        row_spread=torch.stack([p.row_spread for p in parts]),
+        size=max(p.size for p in parts),
+    )

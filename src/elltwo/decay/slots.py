@@ -1,0 +1,81 @@
+"""From an operation, a slot and what happened on the way to the role of a parameter in that use."""
+
+from __future__ import annotations
+
+import torch
+
+from elltwo.decay import ops
+
+NONE: frozenset[str] = frozenset()
+
+
+def role_in_slot(
+    op: str,
+    slot: str,
+    flags: frozenset[str],
+    tensor: torch.Tensor,
+    *,
+    tags: frozenset[str] = NONE,
+    fixed_index: bool = False,
+) -> str:
+    """The role of ``tensor`` where ``op`` consumes it in ``slot``.
+
+    ``flags`` is what happened to the parameter before ("log", "direction", "norm gain", "product",
+    "adapter", "indexed"); ``tags`` what is known of the data it meets ("normalized", "scores").
+    """
+    if slot in ("weight", "left", "right", "factor of a product"):
+        return _weight_role(op, flags)
+    if slot == "rows":
+        return "table" if fixed_index else "embedding"
+    if slot == "scale":
+        return "norm scale"
+    if slot == "shift":
+        return "norm shift"
+    if slot == "bias":
+        return "bias"
+    if slot in ("gain", "factor"):
+        return _factor_role(flags, tensor, tags)
+    if slot == "added":
+        return _added_role(flags, tensor, tags)
+    if slot in ("input", "token", "table", "query", "key", "value"):
+        return "log-parameter" if "log" in flags else "table"
+    return "unclassified"
+
+
+def _weight_role(op: str, flags: frozenset[str]) -> str:
+    for flag, role in (
+        ("adapter", "adapter"),
+        ("norm gain", "weight-norm gain"),
+        ("direction", "weight-norm direction"),
+        ("log", "log-parameter"),
+    ):
+        if flag in flags:
+            return role
+    if op in ops.CONVOLUTIONS:
+        return "conv weight"
+    if op == "einsum":
+        return "einsum weight"
+    return "matmul weight" if op in ops.PRODUCTS else "linear weight"
+
+
+def _factor_role(flags: frozenset[str], tensor: torch.Tensor, tags: frozenset[str]) -> str:
+    if "log" in flags:
+        return "log-parameter"
+    if "product" in flags:
+        return "matmul weight"
+    if "normalized" in tags:
+        return "norm scale"
+    # One number per head (or one in all) against scores of shape (..., query, key).
+    if "scores" in tags and (tensor.dim() < 2 or tuple(tensor.shape[-2:]) == (1, 1)):
+        return "temperature"
+    return "gain"
+
+
+def _added_role(flags: frozenset[str], tensor: torch.Tensor, tags: frozenset[str]) -> str:
+    if "log" in flags:
+        return "log-parameter"
+    if "product" in flags:
+        return "matmul weight"
+    if "indexed" in flags or sum(side > 1 for side in tensor.shape) > 1:
+        return "table"
+    return "norm shift" if "normalized" in tags else "bias"

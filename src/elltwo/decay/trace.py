@@ -1,0 +1,314 @@
+"""Watch one forward pass and note which operation consumes each parameter, and in which slot.
+
+No name of any parameter or module is looked at. A parameter is followed through views, casts and
+arithmetic among parameters until it meets data from the batch; the operation and the slot where that
+happens is its *use*.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from elltwo.decay import ops
+from elltwo.decay.slots import role_in_slot
+
+NONE: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Use:
+    """One consumption of a parameter."""
+
+    role: str
+    op: str
+    slot: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What the tracer knows of one tensor.
+
+    ``leaves``: the parameters it is made of, each with flags of what happened on the way (empty once data
+    from the batch is in it). ``maker``: the weight whose product this is, up to views, bias and scaling.
+    ``path``/``root``: linear maps in a row and the activation they started from (for low-rank adapters).
+    """
+
+    leaves: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    tags: frozenset[str] = NONE
+    source: int = 0
+    maker: int | None = None
+    path: tuple[int, ...] = ()
+    root: int = 0
+
+    @property
+    def pure(self) -> bool:
+        """True when the tensor is made of parameters and constants alone."""
+        return bool(self.leaves)
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A tensor argument, where it stood, and its mark (None for a constant)."""
+
+    tensor: torch.Tensor
+    place: int | str
+    mark: Mark | None
+
+
+class Tracer(TorchFunctionMode):
+    """The mode under which one forward pass is watched.
+
+    After the pass ``uses`` maps each parameter's id to its uses; see :func:`elltwo.decay.roles.settle`.
+    """
+
+    def __init__(self, parameters: Iterable[torch.Tensor], batch: Iterable[torch.Tensor]) -> None:
+        super().__init__()
+        self.parameters = {id(p): p for p in parameters}
+        self.uses: dict[int, list[Use]] = {i: [] for i in self.parameters}
+        self.touched: set[int] = set()
+        self._marks: dict[int, tuple[Callable[[], Any], Mark]] = {}
+        self._sources = count(1)
+        for tensor in batch:
+            self._set(tensor, self._fresh())
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        op = ops.op_name(func)
+        if op in ops.QUIET:
+            return func(*args, **kwargs)
+        operands = [self._operand(place, t) for place, t in _tensors(args, kwargs)]
+        out = func(*args, **kwargs)
+        if any(o.mark for o in operands):
+            mark = self._see(op, operands)
+            for tensor in _leaves(args[0] if op in ("setitem", "copy") and args else out):
+                if id(tensor) not in self.parameters:
+                    self._set(tensor, mark)
+        return out
+
+    def maker_of(self, tensor: torch.Tensor) -> int | None:
+        """The weight whose product ``tensor`` is, up to views, bias and scaling."""
+        mark = self._get(tensor)
+        return mark.maker if mark else None
+
+    def use(self, leaf: int, role: str, op: str, slot: str) -> None:
+        """Note one use."""
+        self.uses[leaf].append(Use(role, op, slot))
+
+    # -- marks -------------------------------------------------------------------------------
+
+    def _set(self, tensor: torch.Tensor, mark: Mark) -> None:
+        self._marks[id(tensor)] = (weakref.ref(tensor), mark)
+
+    def _get(self, tensor: torch.Tensor) -> Mark | None:
+        if id(tensor) in self.parameters:
+            return Mark(leaves={id(tensor): NONE})
+        held = self._marks.get(id(tensor))
+        return held[1] if held and held[0]() is tensor else None
+
+    def _operand(self, place: int | str, tensor: torch.Tensor) -> Operand:
+        mark = self._get(tensor)
+        if mark:
+            self.touched.update(mark.leaves)
+        return Operand(tensor, place, mark)
+
+    def _fresh(self, **known: Any) -> Mark:
+        return Mark(source=next(self._sources), **known)
+
+    # -- one operation -----------------------------------------------------------------------
+
+    def _see(self, op: str, operands: list[Operand]) -> Mark:
+        marked = [o for o in operands if o.mark]
+        if op in ops.RECURRENT:
+            return self._recurrent(op, marked)
+        if op in ops.SLOTS and not (op in ops.NORMS and _all_pure(operands)) and op not in ops.PRODUCTS:
+            return self._slotted(op, operands)
+        if _all_pure(operands):
+            return self._derive(
+                op, marked, indexed=op in ops.INDEXING and (op != "getitem" or len(operands) > 1)
+            )
+        if op in ops.VIEWS and len([o for o in marked if o.tensor.is_floating_point()]) <= 1:
+            return self._moved(op, marked)
+        return self._mixed(op, operands)
+
+    def _recurrent(self, op: str, marked: list[Operand]) -> Mark:
+        for o in marked:
+            for leaf in o.mark.leaves if o.mark else ():
+                role = "recurrent weight" if self.parameters[leaf].dim() > 1 else "recurrent bias"
+                self.use(leaf, role, op, "weight" if "weight" in role else "bias")
+        return self._fresh()
+
+    def _slotted(self, op: str, operands: list[Operand]) -> Mark:
+        made = self._fresh(tags=frozenset({"normalized"}) if op in ops.NORMS else NONE)
+        if op == "_weight_norm" or op == "_weight_norm_interface":
+            flags = ("direction", "norm gain")
+            return Mark({k: v | {flags[i]} for i, o in enumerate(operands) for k, v in _of(o).items()})
+        fixed = not any(ops.slot_of(op, o.place) == "index" and o.mark for o in operands)
+        for o in operands:
+            slot = ops.slot_of(op, o.place)
+            for leaf, flags in _of(o).items():
+                role = role_in_slot(op, slot, flags, self.parameters[leaf], fixed_index=fixed)
+                self.use(leaf, role, op, slot)
+                if slot == "weight":
+                    made = replace(made, maker=leaf)
+        given = operands[0].mark
+        if op == "linear" and given and made.maker is not None:
+            start = given.root if given.path else given.source
+            made = replace(made, path=(*given.path, made.maker), root=start)
+        return made
+
+    def _derive(self, op: str, marked: list[Operand], indexed: bool) -> Mark:
+        """Arithmetic among parameters and constants: merge the leaves, remember what happened."""
+        if op in ops.VIEWS:
+            marked = marked[:1]  # w.reshape_as(v) is made of w alone
+        spread = [frozenset(_of(o)) for o in marked if o.mark and "spread" in o.mark.tags]
+        widest = max(o.tensor.numel() for o in marked)
+        leaves: dict[int, frozenset[str]] = {}
+        for o in marked:
+            for leaf, flags in _of(o).items():
+                new = flags | self._flags(op, leaf, o, marked, spread, widest)
+                new = new | {"indexed"} if indexed else new
+                leaves[leaf] = min(leaves[leaf], new, key=len) if leaf in leaves and not _kept(new) else new
+        if op in ("add", "sub"):
+            self._weight_space_adapter(leaves)
+        tags = (
+            {t for o in marked if o.mark for t in o.mark.tags}
+            if op in ops.SPREAD_STEPS | ops.VIEWS
+            else set()
+        )
+        return Mark(leaves, frozenset(tags | ({"spread"} if op in ops.SPREADS or op == "dot" else set())))
+
+    def _flags(
+        self, op: str, leaf: int, o: Operand, marked: list[Operand], spread: list[frozenset[int]], widest: int
+    ) -> frozenset[str]:
+        if op in ops.LOGARITHMIC:
+            return frozenset({"log"})
+        if op == "normalize" or op in ops.NORMS:
+            return frozenset({"direction" if o.place in (0, "input") else "norm gain"})
+        if op in ops.PRODUCTS:
+            return frozenset({"product"})
+        if op in ("div", "mul") and o.mark and "spread" not in o.mark.tags and any(leaf in s for s in spread):
+            return frozenset({"direction"})
+        if op == "mul" and o.tensor.numel() < widest and len(marked) > 1 and not (o.mark and o.mark.tags):
+            return frozenset({"norm gain"})
+        return NONE
+
+    def _weight_space_adapter(self, leaves: dict[int, frozenset[str]]) -> None:
+        """W + B A with W frozen, as parametrizations write it."""
+        frozen = any(not self.parameters[i].requires_grad and "product" not in f for i, f in leaves.items())
+        for leaf, flags in leaves.items():
+            if frozen and "product" in flags:
+                leaves[leaf] = flags | {"adapter"}
+
+    def _moved(self, op: str, marked: list[Operand]) -> Mark:
+        data = next((o for o in marked if o.tensor.is_floating_point()), marked[0])
+        assert data.mark is not None
+        if data.mark.pure:  # a table read at places that depend on the batch
+            for leaf, flags in data.mark.leaves.items():
+                self.use(leaf, "log-parameter" if "log" in flags else "embedding", op, "rows")
+            return self._fresh()
+        return data.mark
+
+    def _mixed(self, op: str, operands: list[Operand]) -> Mark:
+        """Parameters (or none) meet data from the batch in an operation without fixed slots."""
+        live = [o for o in operands if o.mark and not o.mark.pure]
+        data = live[0].mark if live else self._fresh()
+        assert data is not None
+        tags = frozenset(t for o in live if o.mark for t in o.mark.tags)
+        maker = None
+        for o in operands:
+            slot = ops.slot_of(op, o.place) or _loose_slot(op)
+            for leaf, flags in _of(o).items():
+                role = role_in_slot(op, slot, flags, self.parameters[leaf], tags=tags)
+                self.use(leaf, role, op, slot)
+                maker = (
+                    leaf if op in ops.PRODUCTS and slot in ("left", "right", "factor of a product") else maker
+                )
+        return self._after(op, data, live, operands, tags, maker)
+
+    def _after(
+        self,
+        op: str,
+        data: Mark,
+        live: list[Operand],
+        operands: list[Operand],
+        tags: frozenset[str],
+        maker: Any,
+    ) -> Mark:
+        """The mark of the result."""
+        if op in ops.PRODUCTS:
+            return self._fresh(maker=maker, tags=frozenset({"scores"}) if maker is None else NONE)
+        if op in ops.CHOICES:
+            if data.maker is not None:
+                self.use(data.maker, "router", op, "scores")
+            return self._fresh()
+        if len(live) == 1:
+            kept = tags & {"normalized", "scores", "spread"}
+            if op in ops.SAME_PATH or (op in ("mul", "div") and not any(_of(o) for o in operands)):
+                return replace(data, tags=kept)
+            if op in ops.SPREADS or ("spread" in tags and op in ops.SPREAD_STEPS):
+                return self._fresh(tags=frozenset({"spread"}))
+            if op == "normalize":
+                return self._fresh(tags=frozenset({"normalized"}))
+            if op in ops.SCORES or op in ("add", "mul", "sub", "div"):
+                return self._fresh(maker=data.maker, tags=kept - {"spread"} if op not in ops.SCORES else NONE)
+            return self._fresh()
+        if op in ("mul", "div") and "spread" in tags:
+            return self._fresh(tags=frozenset({"normalized"}))
+        if op in ("add", "sub") and len(live) == 2:
+            return self._added(live)
+        return self._fresh(tags=tags & {"scores"} if op in ops.SUMS else NONE)
+
+    def _added(self, live: list[Operand]) -> Mark:
+        """W x + B A x with W frozen: A and B are an adapter; else just a sum."""
+        long, short = sorted((o.mark for o in live if o.mark), key=lambda m: -len(m.path))
+        parallel = len(long.path) == 2 and len(short.path) == 1 and long.root == short.root
+        if parallel and not self.parameters[short.path[0]].requires_grad:
+            for leaf in long.path:
+                self.use(leaf, "adapter", "add", "low-rank path")
+            return short
+        return self._fresh()
+
+
+def _kept(flags: frozenset[str]) -> bool:
+    return bool(flags & {"direction", "adapter"})
+
+
+def _of(o: Operand) -> Mapping[int, frozenset[str]]:
+    return o.mark.leaves if o.mark else {}
+
+
+def _all_pure(operands: list[Operand]) -> bool:
+    return all(o.mark is None or o.mark.pure for o in operands)
+
+
+def _loose_slot(op: str) -> str:
+    if op in ops.PRODUCTS:
+        return "factor of a product"
+    if op in ops.FACTORS:
+        return "factor"
+    if op in ops.SUMS:
+        return "added"
+    if op in ops.JOINS or op in ops.PLACES:
+        return "table"
+    return ""
+
+
+def _tensors(args: Any, kwargs: Mapping[str, Any]) -> Iterator[tuple[int | str, torch.Tensor]]:
+    for place, value in [*enumerate(args), *kwargs.items()]:
+        for tensor in _leaves(value):
+            yield place, tensor
+
+
+def _leaves(value: Any) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _leaves(item)
