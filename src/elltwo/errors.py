@@ -73,4 +73,6 @@ def unknown_option(what: str, got: object, known: object) -> UsageError:
 
 def missing_extra(package: str, extra: str, purpose: str) -> MissingExtra:
     """One sentence for a package that is not installed, with the command that brings it."""
-    return MissingExtra(f"{purpose} needs {package}, which is not installed: run pip install 'elltwo[{extra}]'")
+    return MissingExtra(
+        f"{purpose} needs {package}, which is not installed: run pip install 'elltwo[{extra}]'"
+    )

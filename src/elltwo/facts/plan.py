@@ -1,0 +1,341 @@
+"""How every column of a table enters the design matrix: plain data, no algorithm, JSON both ways.
+
+A plan is made once, on the training table, and used again on every table that the model predicts.
+It is stored in model files, which come from anywhere: loading checks every field and refuses the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from typing import Any
+
+from elltwo.errors import DataError
+
+VERSION = 1
+KINDS = ("number", "boolean", "category", "date", "dropped")
+DATE_PARTS = ("days", "year", "month", "day", "weekday", "hour")
+TASKS = ("regress", "classify")
+LIMITS = {"columns": 1_000_000, "levels": 5_000_000, "text": 10_000, "bytes": 512 * 2**20}
+
+
+@dataclass(frozen=True)
+class ColumnPlan:
+    """What one column of the table becomes.
+
+    Parameters
+    ----------
+    name : str
+        The column's name in the table.
+    kind : {"number", "boolean", "category", "date", "dropped"}
+        ``boolean`` is one 0/1 column; ``category`` one 0/1 column per level.
+    reason : str
+        Why, in a few words.
+    levels : tuple of str
+        Levels of a category, in the order of their columns.
+    reference : str or None
+        The level that gets no column; None is full one-hot.
+    other : bool
+        Whether rare and unseen levels share a column ``name=(other)``.
+    missing : bool
+        Whether the training column had missing values: a 0/1 column ``name missing`` follows.
+    impute : tuple of float
+        Training means that replace missing values: one per number, boolean or date part.
+    parts : tuple of str
+        What a date becomes: ``("days",)`` or some of year, month, day, weekday, hour.
+    """
+
+    name: str
+    kind: str
+    reason: str = ""
+    levels: tuple[str, ...] = ()
+    reference: str | None = None
+    other: bool = False
+    missing: bool = False
+    impute: tuple[float, ...] = ()
+    parts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _column_is_sound(self)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Names of the numbers that this column puts into a batch (none for a category)."""
+        if self.kind in ("number", "boolean"):
+            return (self.name,)
+        if self.kind == "date":
+            return tuple(f"{self.name} {part}" for part in self.parts)
+        return ()
+
+    @property
+    def shown_levels(self) -> tuple[str, ...]:
+        """Levels that get a column of their own."""
+        return tuple(level for level in self.levels if level != self.reference)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the design columns that this column becomes, in order."""
+        names = [*self.numbers]
+        if self.kind == "category":
+            names += [f"{self.name}={level}" for level in self.shown_levels]
+            names += [f"{self.name}=(other)"] * self.other
+        if self.kind != "dropped" and self.missing:
+            names.append(f"{self.name} missing")
+        return tuple(names)
+
+
+@dataclass(frozen=True)
+class TablePlan:
+    """How a whole table becomes X, y, weights, groups and folds.
+
+    Parameters
+    ----------
+    columns : tuple of ColumnPlan
+        Every column that is a feature or was left out, in table order.
+    targets : tuple of ColumnPlan
+        The target or targets; empty when none is chosen yet.
+    task : {"regress", "classify"}
+        With ``"classify"`` the target's plan is a category and its levels are the classes.
+    weights, group, fold_column : str or None
+        Names of the columns that play those parts and are no features.
+    na : tuple of str
+        Every spelling of a missing value, the built-in ones and those declared.
+    max_levels : int
+        Cap on the levels of one category.
+    rows : int or None
+        Rows the plan was made from.
+    sampled : bool
+        True when it was made from a sample: levels, means and missing flags are not settled yet.
+    notes : tuple of str
+        What a reader should know: sentences.
+    """
+
+    columns: tuple[ColumnPlan, ...]
+    targets: tuple[ColumnPlan, ...] = ()
+    task: str = "regress"
+    weights: str | None = None
+    group: str | None = None
+    fold_column: str | None = None
+    na: tuple[str, ...] = ()
+    max_levels: int = 1000
+    rows: int | None = None
+    sampled: bool = False
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _plan_is_sound(self)
+
+    @property
+    def target(self) -> ColumnPlan | None:
+        """The first target."""
+        return self.targets[0] if self.targets else None
+
+    @cached_property
+    def used(self) -> tuple[ColumnPlan, ...]:
+        """Feature columns, without the dropped ones."""
+        return tuple(c for c in self.columns if c.kind != "dropped")
+
+    @property
+    def dropped(self) -> tuple[ColumnPlan, ...]:
+        """Columns left out, each with its reason."""
+        return tuple(c for c in self.columns if c.kind == "dropped")
+
+    @cached_property
+    def numeric(self) -> tuple[ColumnPlan, ...]:
+        """Feature columns that put numbers into a batch."""
+        return tuple(c for c in self.used if c.kind != "category")
+
+    @cached_property
+    def categories(self) -> tuple[ColumnPlan, ...]:
+        """Feature columns that put level codes into a batch."""
+        return tuple(c for c in self.used if c.kind == "category")
+
+    @cached_property
+    def number_names(self) -> tuple[str, ...]:
+        """Names of the columns of ``Batch.numbers``."""
+        return tuple(name for c in self.numeric for name in c.numbers)
+
+    @cached_property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the columns of the design matrix X, in order."""
+        return tuple(name for c in self.used for name in c.features)
+
+    @cached_property
+    def feature_sources(self) -> tuple[str, ...]:
+        """The table column behind each column of X."""
+        return tuple(c.name for c in self.used for _ in c.features)
+
+    @property
+    def helpers(self) -> tuple[str, ...]:
+        """Names of the weight, group and fold columns that were declared."""
+        return tuple(n for n in (self.weights, self.group, self.fold_column) if n is not None)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Names of every column that must be read to fit."""
+        return (*(c.name for c in self.used), *(c.name for c in self.targets), *self.helpers)
+
+    def column(self, name: str) -> ColumnPlan:
+        """The plan of one column, target or feature; KeyError if there is none."""
+        for column in (*self.columns, *self.targets):
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists, dicts, text and numbers, ready for JSON."""
+        return {"version": VERSION, **asdict(self)}
+
+    def to_json(self) -> str:
+        """JSON text that restores the plan exactly, every float included."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_dict(cls, data: object) -> TablePlan:
+        """Check a dict from an untrusted file and build the plan.
+
+        Raises
+        ------
+        DataError
+            If a field is unknown, missing, of the wrong type, too long, not finite, or contradicts another.
+        """
+        return _load_plan(data)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> TablePlan:
+        """Build the plan from JSON text; same errors as `from_dict`."""
+        if len(text) > LIMITS["bytes"]:
+            raise DataError(
+                f"this column plan has {len(text):,} bytes; a plan has at most {LIMITS['bytes']:,}"
+            )
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"this column plan is not valid JSON: {error}") from None
+        return _load_plan(data)
+
+
+def _refuse(what: str) -> DataError:
+    return DataError(f"this column plan cannot be used: {what}; make it again with `elltwo fit`")
+
+
+def _column_is_sound(c: ColumnPlan) -> None:
+    where = f"column {c.name!r}"
+    if c.kind not in KINDS:
+        raise _refuse(f"{where} has kind {c.kind!r}, which is none of {', '.join(KINDS)}")
+    if len(set(c.levels)) != len(c.levels):
+        raise _refuse(f"{where} repeats a level")
+    if c.reference is not None and c.reference not in c.levels:
+        raise _refuse(f"the reference level {c.reference!r} of {where} is not among its levels")
+    if (c.levels or c.other) and c.kind not in ("category", "dropped"):
+        raise _refuse(f"{where} has levels but is a {c.kind}")
+    if bool(c.parts) != (c.kind == "date") or any(p not in DATE_PARTS for p in c.parts):
+        raise _refuse(f"{where} is a {c.kind} with date parts {c.parts}")
+    if len(set(c.parts)) != len(c.parts):
+        raise _refuse(f"{where} repeats a date part")
+    if c.impute and len(c.impute) != len(c.numbers):
+        raise _refuse(f"{where} has {len(c.impute)} training means for {len(c.numbers)} numbers")
+    if not all(math.isfinite(v) for v in c.impute):
+        raise _refuse(f"a training mean of {where} is not finite")
+
+
+def _plan_is_sound(plan: TablePlan) -> None:
+    if plan.task not in TASKS:
+        raise _refuse(f"its task is {plan.task!r}, which is none of {', '.join(TASKS)}")
+    names = [c.name for c in (*plan.columns, *plan.targets)]
+    features = plan.feature_names
+    for kind, listed in (("column", names), ("feature", features)):
+        seen: set[str] = set()
+        for name in listed:
+            if name in seen:
+                raise DataError(f"two {kind}s are named {name!r}: rename one of them")
+            seen.add(name)
+    if plan.max_levels < 2:
+        raise _refuse(f"max_levels is {plan.max_levels}, and a category needs two")
+
+
+# Loading: each annotation of the two dataclasses is one of these shapes.
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str) or len(value) > LIMITS["text"]:
+        raise _refuse(f"{where} should be a text of at most {LIMITS['text']:,} characters")
+    return value
+
+
+def _texts(value: object, where: str) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or len(value) > LIMITS["levels"]:
+        raise _refuse(f"{where} should be a list of at most {LIMITS['levels']:,} texts")
+    return tuple(_text(v, where) for v in value)
+
+
+def _maybe_text(value: object, where: str) -> str | None:
+    return None if value is None else _text(value, where)
+
+
+def _flag(value: object, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise _refuse(f"{where} should be true or false")
+    return value
+
+
+def _count(value: object, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**62:
+        raise _refuse(f"{where} should be a whole number")
+    return value
+
+
+def _maybe_count(value: object, where: str) -> int | None:
+    return None if value is None else _count(value, where)
+
+
+def _floats(value: object, where: str) -> tuple[float, ...]:
+    if not isinstance(value, (list, tuple)) or len(value) > len(DATE_PARTS):
+        raise _refuse(f"{where} should be a short list of numbers")
+    if any(isinstance(v, bool) or not isinstance(v, (int, float)) or not _finite(v) for v in value):
+        raise _refuse(f"{where} should hold finite numbers")
+    return tuple(float(v) for v in value)
+
+
+def _finite(value: float) -> bool:
+    return abs(value) < 2**1023 if isinstance(value, int) else math.isfinite(value)
+
+
+def _columns(value: object, where: str) -> tuple[ColumnPlan, ...]:
+    if not isinstance(value, (list, tuple)) or len(value) > LIMITS["columns"]:
+        raise _refuse(f"{where} should be a list of at most {LIMITS['columns']:,} columns")
+    return tuple(ColumnPlan(**_fields(ColumnPlan, v, f"{where}[{i}]")) for i, v in enumerate(value))
+
+
+_SHAPES = {
+    "str": _text,
+    "str | None": _maybe_text,
+    "bool": _flag,
+    "int": _count,
+    "int | None": _maybe_count,
+    "tuple[str, ...]": _texts,
+    "tuple[float, ...]": _floats,
+    "tuple[ColumnPlan, ...]": _columns,
+}
+
+
+def _fields(cls: type, data: object, where: str) -> dict[str, Any]:
+    if not isinstance(data, Mapping):
+        raise _refuse(f"{where} should be an object with named fields")
+    known = {f.name: str(f.type) for f in fields(cls)}
+    if unknown := sorted(map(str, set(data) - set(known))):
+        raise _refuse(f"{where} has an unknown field {unknown[0]!r}")
+    if absent := [name for name in known if name not in data]:
+        raise _refuse(f"{where} lacks the field {absent[0]!r}")
+    return {name: _SHAPES[shape](data[name], f"{where}.{name}") for name, shape in known.items()}
+
+
+def _load_plan(data: object) -> TablePlan:
+    if not isinstance(data, Mapping) or "version" not in data:
+        raise _refuse("it has no version")
+    if type(data["version"]) is not int or data["version"] != VERSION:
+        raise _refuse(f"it has version {data['version']!r} and this elltwo reads version {VERSION}")
+    return TablePlan(**_fields(TablePlan, {k: v for k, v in data.items() if k != "version"}, "plan"))

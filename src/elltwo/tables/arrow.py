@@ -1,0 +1,91 @@
+"""Data frames in, through the Arrow C stream: pandas, Polars, DuckDB, pyarrow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from elltwo.errors import BadValue, DataError
+from elltwo.tables.source import check_names
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FRAME = "the data frame"
+
+
+def is_frame(value: object) -> bool:
+    """Whether a value offers the Arrow C stream, or is a mapping of names to sequences."""
+    return (
+        hasattr(value, "__arrow_c_stream__") or isinstance(value, Mapping) or hasattr(value, "collect_schema")
+    )
+
+
+def frame_table(frame: Any) -> pa.Table:
+    """Every row of a frame as an Arrow table, without copying what Arrow can share.
+
+    Raises
+    ------
+    BadValue
+        If a column mixes text and numbers.
+    DataError
+        If names repeat, or the frame is lazy.
+    """
+    import pyarrow as pa
+
+    if not hasattr(frame, "__arrow_c_stream__") and hasattr(frame, "collect_schema"):
+        raise DataError("a lazy frame holds no rows yet: call .collect() on it first")
+    names = getattr(frame, "columns", None)
+    if names is not None and not isinstance(frame, Mapping):
+        check_names(tuple(map(_name, names)), FRAME)
+    try:
+        if isinstance(frame, Mapping):
+            table = pa.table({str(k): pa.array(v) for k, v in frame.items()})
+        else:
+            table = pa.RecordBatchReader.from_stream(frame).read_all()
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise _mixed(frame, error) from None
+    table = table.rename_columns([n.strip() for n in table.column_names])
+    check_names(tuple(table.column_names), FRAME)
+    return _without_index(table)
+
+
+def _name(column: object) -> str:
+    return str(column if isinstance(column, (str, int, float, tuple)) else getattr(column, "_name", column))
+
+
+def _without_index(table: pa.Table) -> pa.Table:
+    """A pandas index travels as a column; it names rows and is no feature."""
+    meta = (table.schema.metadata or {}).get(b"pandas")
+    if not meta:
+        return table
+    index = [c for c in json.loads(meta).get("index_columns", []) if isinstance(c, str)]
+    return table.drop_columns([c for c in index if c in table.column_names])
+
+
+def _mixed(frame: Any, error: Exception) -> DataError:
+    """Name the first value that Arrow could not put beside the others."""
+    columns = frame.items() if hasattr(frame, "items") else ()
+    for name, values in columns:
+        kinds: dict[str, tuple[int, object]] = {}
+        for row, value in enumerate(values):
+            kind = _kind(value)
+            if kind:
+                kinds.setdefault(kind, (row, value))
+            if len(kinds) > 1:
+                (row, value), (first, other) = kinds[kind], next(iter(kinds.values()))
+                return BadValue(
+                    f"{FRAME}, row {row + 1}: column {str(name)!r} has {value!r}, and row {first + 1} has {other!r}: "
+                    f"make the column all numbers or all text",
+                    file=FRAME, row=row + 1, column=str(name), value=str(value),
+                )  # fmt: skip
+    return DataError(f"{FRAME} cannot be read: {error}")
+
+
+def _kind(value: object) -> str | None:
+    if value is None or value != value:
+        return None
+    if isinstance(value, str):
+        return "text"
+    return "number" if isinstance(value, (int, float, bool)) else type(value).__name__

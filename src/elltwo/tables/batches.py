@@ -1,0 +1,220 @@
+"""A plan applied to some rows: numbers, codes, targets and the rest, still without one-hot columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from elltwo.facts.plan import ColumnPlan, TablePlan
+from elltwo.tables import columns as col
+from elltwo.tables.columns import LevelBook
+from elltwo.tables.folds import group_keys
+from elltwo.tables.missing import numeric_spellings
+from elltwo.tables.source import Raw
+from elltwo.tables.weights import require_weights
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some consecutive rows of a table under a plan.
+
+    Parameters
+    ----------
+    numbers : (n, pn) float64, column-major
+        ``plan.number_names``: numbers, booleans as 0/1, date parts; NaN where missing, never infinite.
+    missing : (n, pn) bool or None
+        Where ``numbers`` is NaN; None when nothing is missing in these rows.
+    codes : (n, pc) int32, column-major
+        ``plan.categories``: the code of each level in ``books``; -1 missing, -2 a level without a code.
+    books : tuple of LevelBook
+        One per category, shared by all batches of a pass, growing as it goes.
+    targets : (n, t) float64
+        NaN where missing; class codes when the task is to classify.
+    weights : (n,) float64 or None
+    group : (n,) uint64 or None
+        A hash of the group's label that is the same in every part of every pass.
+    fold : (n,) int32 or None
+        Codes of the fold column in ``fold_book``.
+    fold_book : LevelBook
+    first_row : int
+        Global number of the first row, from 0.
+    file : str
+    row_group : int or None
+    """
+
+    numbers: np.ndarray
+    missing: np.ndarray | None
+    codes: np.ndarray
+    books: tuple[LevelBook, ...]
+    targets: np.ndarray
+    weights: np.ndarray | None
+    group: np.ndarray | None
+    fold: np.ndarray | None
+    fold_book: LevelBook
+    first_row: int
+    file: str
+    row_group: int | None = None
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.numbers)
+
+
+class Batcher:
+    """Turns raw batches into `Batch`es under one plan; keeps the level books of the pass.
+
+    Parameters
+    ----------
+    plan : TablePlan
+    levels : {"grow", "closed"}
+        Whether a level that the plan does not know gets a new code (fitting a stream, up to
+        ``plan.max_levels``) or the code -2 (a settled plan, prediction).
+    targets, helpers : bool
+        Whether to read the target columns, and the weight, group and fold columns.
+    """
+
+    def __init__(
+        self, plan: TablePlan, levels: str = "grow", targets: bool = True, helpers: bool = True
+    ) -> None:
+        grow = levels == "grow"
+        self.plan = plan
+        self.na = frozenset(plan.na)
+        self.numeric_na = bool(numeric_spellings(plan.na))
+        self.books = tuple(LevelBook(list(c.levels), grow, plan.max_levels) for c in plan.categories)
+        self.targets = plan.targets if targets else ()
+        self.classes = tuple(LevelBook(list(c.levels), False) for c in self.targets)
+        self.helpers = helpers
+        self.fold_book = LevelBook()
+        self.group_book = LevelBook()
+        self._keys = np.empty(0, dtype=np.uint64)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What has to be read."""
+        names = [c.name for c in (*self.plan.used, *self.targets)]
+        return (*names, *(self.plan.helpers if self.helpers else ()))
+
+    def __call__(self, raw: Raw) -> Batch:
+        """One raw batch under the plan.
+
+        Raises
+        ------
+        BadValue
+            For a value that does not fit the plan: text in a column of numbers, an infinity, a negative weight.
+        """
+        plan, n = self.plan, raw.arrow.num_rows
+        numbers = self._numbers(raw)
+        codes = np.empty((len(self.books), n), dtype=np.int32)
+        for at, (column, book) in enumerate(zip(plan.categories, self.books, strict=True)):
+            codes[at] = col.codes(raw, column.name, book, self.na)
+        weights, group, fold = self._helpers(raw) if self.helpers else (None, None, None)
+        return Batch(
+            numbers.T,
+            self._missing(raw, numbers, plan.number_names),
+            codes.T,
+            self.books,
+            self._targets(raw).T,
+            weights,
+            group,
+            fold,
+            self.fold_book,
+            raw.first_row,
+            raw.origin.file,
+            raw.origin.row_group,
+        )
+
+    def _numbers(self, raw: Raw) -> np.ndarray:
+        out = np.empty((len(self.plan.number_names), raw.arrow.num_rows))
+        at = 0
+        for column in self.plan.numeric:
+            width = len(column.numbers)
+            if width:  # a reference-only column may have none
+                out[at : at + width] = self._number(raw, column)
+            at += width
+        return out
+
+    def _number(self, raw: Raw, column: ColumnPlan) -> np.ndarray:
+        if column.kind == "date":
+            return col.dates(raw, column.name, column.parts, self.na).T
+        if column.kind == "boolean":
+            return col.booleans(raw, column.name, self.na)
+        values = col.numbers(raw, column.name, self.na)
+        return col.declared_missing(values, self.plan.na) if self.numeric_na else values
+
+    def _missing(self, raw: Raw, numbers: np.ndarray, names: Sequence[str]) -> np.ndarray | None:
+        """Flags of missing values; infinities are refused here. A finite sum proves that neither is there."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            suspect = np.flatnonzero(~np.isfinite(numbers.sum(axis=1)))
+        if not suspect.size:
+            return None
+        missing = np.zeros(numbers.shape, dtype=bool)
+        for at in suspect:
+            missing[at] = np.isnan(numbers[at])
+            if (row := col.first_infinite(numbers[at])) is not None:
+                raise infinite(raw, row, names[at], numbers[at])
+        return missing.T if missing.any() else None
+
+    def _targets(self, raw: Raw) -> np.ndarray:
+        out = np.empty((len(self.targets), raw.arrow.num_rows))
+        for at, column in enumerate(self.targets):
+            if column.kind == "category":
+                found = col.codes(raw, column.name, self.classes[at], self.na)
+                self._only_known(raw, column, found)
+                out[at] = np.where(found < 0, np.nan, found)
+                continue
+            out[at] = self._number(raw, column)
+            if (row := col.first_infinite(out[at])) is not None:
+                raise infinite(raw, row, column.name, out[at])
+        return out
+
+    def _only_known(self, raw: Raw, column: ColumnPlan, found: np.ndarray) -> None:
+        if (found == col.UNSEEN).any():
+            row = int(np.argmax(found == col.UNSEEN))
+            label = str(raw.arrow.column(column.name)[row])
+            known = ", ".join(repr(v) for v in column.levels[:10])
+            raise raw.bad(row, column.name, label, f"the classes are {known}", "plan the table again with it")
+
+    def _helpers(self, raw: Raw) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+        plan = self.plan
+        weights = group = fold = None
+        if plan.weights is not None:
+            weights = col.numbers(raw, plan.weights, self.na)
+            require_weights(weights, lambda row, value, why, do: raw.bad(row, plan.weights, value, why, do))
+        if plan.group is not None:
+            found = col.codes(raw, plan.group, self.group_book, self.na)
+            self._refuse_missing(raw, plan.group, found, "every row needs a group")
+            group = self._group_keys()[found]
+        if plan.fold_column is not None:
+            fold = col.codes(raw, plan.fold_column, self.fold_book, self.na)
+            self._refuse_missing(raw, plan.fold_column, fold, "every row needs a fold")
+        return weights, group, fold
+
+    def _group_keys(self) -> np.ndarray:
+        known = len(self._keys)
+        if len(self.group_book.levels) > known:
+            self._keys = np.concatenate([self._keys, group_keys(self.group_book.levels[known:])])
+        return self._keys
+
+    @staticmethod
+    def _refuse_missing(raw: Raw, name: str, found: np.ndarray, why: str) -> None:
+        if (found < 0).any():
+            row = int(np.argmax(found < 0))
+            raise raw.bad(row, name, "", why, "fill it in, or leave the row out")
+
+
+def infinite(raw: Raw, row: int, name: str, values: np.ndarray) -> Exception:
+    """The error for an infinity, with how many there are near it."""
+    many = int(np.isinf(values).sum())
+    count = "" if many == 1 else f" ({many} such values in these {len(values):,} rows)"
+    expected = f"only finite numbers can be used{count}"
+    value = str(float(values[row]))
+    return raw.bad(
+        row,
+        name,
+        value,
+        expected,
+        f"`--na {value}` makes it a missing value; `--drop {name}` leaves the column out",
+    )

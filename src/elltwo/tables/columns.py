@@ -1,0 +1,261 @@
+"""One Arrow column into one NumPy array: float64 with NaN where missing, or codes of levels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from elltwo.tables.csv import NUMBER, not_a_number
+from elltwo.tables.missing import numeric_spellings
+from elltwo.tables.readers import family
+from elltwo.tables.source import Raw
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MISSING, UNSEEN = -1, -2  # codes that are no level
+TRUTH = {"true": 1.0, "false": 0.0}
+DAY_US = 86_400_000_000
+
+
+@dataclass
+class LevelBook:
+    """Levels of one category and their codes; grows while reading unless it is closed.
+
+    Parameters
+    ----------
+    levels : list of str
+        Code ``i`` is ``levels[i]``.
+    grows : bool
+        Whether a new level gets a new code; otherwise its code is ``UNSEEN``.
+    cap : int or None
+        Once this many levels are known, further ones get the code ``UNSEEN``.
+    unseen : dict
+        How many rows had a level without a code, by label (the first hundred labels).
+    """
+
+    levels: list[str] = field(default_factory=list)
+    grows: bool = True
+    cap: int | None = None
+    unseen: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.index = {level: code for code, level in enumerate(self.levels)}
+
+    def code(self, label: str | None) -> int:
+        """The code of a label; None is missing."""
+        if label is None:
+            return MISSING
+        code = self.index.get(label)
+        if code is None:
+            if not self.grows or (self.cap is not None and len(self.levels) >= self.cap):
+                return UNSEEN
+            code = self.index[label] = len(self.levels)
+            self.levels.append(label)
+        return code
+
+    def count_unseen(self, label: str, rows: int) -> None:
+        """Remember a label that has no code."""
+        if label in self.unseen or len(self.unseen) < 100:
+            self.unseen[label] = self.unseen.get(label, 0) + rows
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """A column as distinct labels (None is missing) and the position of each row's label (-1 is missing)."""
+
+    labels: list[str | None]
+    positions: np.ndarray
+
+
+def dictionary(array: pa.Array, na: frozenset[str]) -> Dictionary:
+    """Distinct labels of a column of any type; numbers become text without a useless ``.0``."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(array.type):
+        array = array.dictionary_encode()
+    positions = array.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+    return Dictionary([_label(v, na) for v in array.dictionary.to_pylist()], positions)
+
+
+def _label(value: object, na: frozenset[str]) -> str | None:
+    if value is None or value != value:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)
+    text = str(value).strip()
+    return None if text in na else text
+
+
+def codes(raw: Raw, name: str, book: LevelBook, na: frozenset[str]) -> np.ndarray:
+    """Level codes (n,) int32 of one column; -1 where missing, -2 where the level has no code."""
+    found = dictionary(raw.arrow.column(name), na)
+    table = np.array([book.code(label) for label in found.labels] + [MISSING], dtype=np.int32)
+    out = table[found.positions]
+    if (table == UNSEEN).any():
+        rows = np.bincount(found.positions[found.positions >= 0], minlength=len(found.labels))
+        for at in np.flatnonzero(table[:-1] == UNSEEN):
+            book.count_unseen(str(found.labels[at]), int(rows[at]))
+    return out
+
+
+def numbers(raw: Raw, name: str, na: frozenset[str]) -> np.ndarray:
+    """A column of numbers (n,) float64, NaN where missing.
+
+    Raises
+    ------
+    BadValue
+        If a value is no number.
+    """
+    import pyarrow as pa
+
+    array = raw.arrow.column(name)
+    kind = family(array.type)
+    if kind in ("text", "empty"):
+        return parsed(raw, name, na, lambda text: float(text) if NUMBER.fullmatch(text) else None)
+    if kind in ("date", "other"):
+        rows = array.is_valid().to_numpy(zero_copy_only=False).nonzero()[0]
+        row = int(rows[0]) if rows.size else 0
+        raise not_a_number(raw.origin, raw.first_row + row, name, str(array[row]))
+    if pa.types.is_dictionary(array.type):
+        array = array.cast(array.type.value_type)
+    if array.type != pa.float64():
+        array = array.cast(pa.float64(), safe=False)
+    return array.to_numpy(zero_copy_only=False)
+
+
+def declared_missing(values: np.ndarray, na: Sequence[str]) -> np.ndarray:
+    """The values with NaN where they equal a number that was declared to mean missing."""
+    codes = numeric_spellings(na)
+    return np.where(np.isin(values, codes), np.nan, values) if codes else values
+
+
+def booleans(raw: Raw, name: str, na: frozenset[str]) -> np.ndarray:
+    """A column of true/false as 1.0/0.0, NaN where missing."""
+    kind = family(raw.arrow.column(name).type)
+    if kind in ("boolean", "number"):
+        return numbers(raw, name, na)
+    return parsed(raw, name, na, lambda text: TRUTH.get(text.lower()), "the column holds true and false")
+
+
+def parsed(raw: Raw, name: str, na: frozenset[str], read, expected: str = "") -> np.ndarray:  # type: ignore[no-untyped-def]
+    # `read` is text -> float | None; a NaN label is caught by _label, so None always means "does not fit"
+    """Parse each distinct label once; BadValue for the first one that does not fit."""
+    found = dictionary(raw.arrow.column(name), na)
+    values = np.full(len(found.labels) + 1, np.nan)
+    for at, label in enumerate(found.labels):
+        if label is None:
+            continue
+        value = read(label)
+        if value is None:
+            row = int(np.argmax(found.positions == at)) if (found.positions == at).any() else None
+            if row is None:  # a label of the dictionary that no row of this batch uses
+                continue
+            raise _misfit(raw, row, name, label, expected)
+        values[at] = value
+    return values[found.positions]
+
+
+def _misfit(raw: Raw, row: int, name: str, label: str, expected: str) -> Exception:
+    if not expected:
+        return not_a_number(raw.origin, raw.first_row + row, name, label)
+    remedy = f"use `--na '{label}'` if it means a missing value, or `--categorical {name}`"
+    return raw.bad(row, name, label, expected, remedy)
+
+
+def dates(raw: Raw, name: str, parts: Sequence[str], na: frozenset[str]) -> np.ndarray:
+    """Date parts (n, len(parts)) float64, NaN where missing.
+
+    ``days`` counts days since 1970-01-01 with fractions; ``weekday`` is 0 on Monday; ``hour`` has fractions.
+    Text is read as YYYY-MM-DD, with or without a time; a zone is carried to UTC.
+
+    Raises
+    ------
+    BadValue
+        If a value is no such date.
+    """
+    micro = _microseconds(raw, name, na)
+    missing = np.isnat(micro)
+    filled = np.where(missing, np.datetime64(0, "us"), micro)
+    out = np.stack([_PART[part](filled) for part in parts], axis=1)
+    out[missing] = np.nan
+    return out
+
+
+def _microseconds(raw: Raw, name: str, na: frozenset[str]) -> np.ndarray:
+    import pyarrow as pa
+
+    array = raw.arrow.column(name)
+    if family(array.type) == "date":
+        if pa.types.is_dictionary(array.type):
+            array = array.cast(array.type.value_type)
+        return (
+            array.cast(pa.timestamp("us"), safe=False).to_numpy(zero_copy_only=False).astype("datetime64[us]")
+        )
+    read = partial(parsed, expected="the column holds dates written YYYY-MM-DD")
+    values = read(raw, name, na, microseconds)
+    return np.where(np.isnan(values), 0, values).astype("int64").astype("datetime64[us]") + np.where(
+        np.isnan(values), np.timedelta64("NaT"), np.timedelta64(0, "us")
+    )
+
+
+def microseconds(text: str) -> float | None:
+    """Microseconds since 1970 of an ISO date, or None if it is none."""
+    from datetime import UTC, datetime
+
+    if len(text) < 8 or not text[:4].isdigit():
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return round((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1e6)
+
+
+def _years(t: np.ndarray) -> np.ndarray:
+    return t.astype("datetime64[Y]").astype(float) + 1970
+
+
+def _months(t: np.ndarray) -> np.ndarray:
+    return t.astype("datetime64[M]").astype(int) % 12 + 1.0
+
+
+def _day_of_month(t: np.ndarray) -> np.ndarray:
+    return (t.astype("datetime64[D]") - t.astype("datetime64[M]").astype("datetime64[D]")).astype(float) + 1.0
+
+
+_PART = {
+    "days": lambda t: t.astype("int64") / DAY_US,
+    "year": _years,
+    "month": _months,
+    "day": _day_of_month,
+    "weekday": lambda t: (t.astype("datetime64[D]").astype(int) + 3) % 7 + 0.0,  # 1970-01-01 was a Thursday
+    "hour": lambda t: (t.astype("int64") % DAY_US) / (DAY_US / 24),
+}
+
+
+def is_date(text: str) -> bool:
+    """Whether text is an ISO date, or one with day or month first that no program can read safely."""
+    import re
+
+    return (
+        microseconds(text) is not None or re.fullmatch(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}", text) is not None
+    )
+
+
+def first_infinite(values: np.ndarray) -> int | None:
+    """The first row that is not finite and not NaN, or None."""
+    bad = np.isinf(values)
+    return int(np.argmax(bad)) if bad.any() else None
+
+
+def labels_of(values: Iterable[object], na: frozenset[str] = frozenset()) -> list[str | None]:
+    """Labels of Python values, as `dictionary` makes them."""
+    return [_label(v, na) for v in values]

@@ -1,0 +1,135 @@
+"""Parquet and Arrow files, one row group at a time, in little memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from elltwo.errors import DataError
+from elltwo.tables.files import DataFile, is_remote, open_input
+from elltwo.tables.source import Origin, Raw
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BUFFER = 65536  # a small buffered stream: with pre-buffering a reader ends up holding the whole file
+
+
+@dataclass(frozen=True)
+class Part:
+    """A run of rows that can be read on its own: a row group, a record batch, or a whole text file.
+
+    ``first_row`` is the global number of its first row; it is None where only reading can tell (text files).
+    """
+
+    file: DataFile
+    row_group: int | None = None
+    first_row: int | None = None
+    first_in_file: int = 0
+    rows: int | None = None
+
+
+def parquet_schema(file: DataFile) -> pa.Schema:
+    """Names and types of a Parquet file, from its footer."""
+    return _open_parquet(file).schema_arrow
+
+
+def parquet_parts(file: DataFile, first_row: int = 0) -> tuple[Part, ...]:
+    """One part per row group, with exact row numbers from the footer."""
+    meta = _open_parquet(file).metadata
+    sizes = [meta.row_group(g).num_rows for g in range(meta.num_row_groups)]
+    return _numbered(file, sizes, first_row)
+
+
+def arrow_schema(file: DataFile) -> pa.Schema:
+    """Names and types of an Arrow or Feather file."""
+    return _open_arrow(file).schema
+
+
+def arrow_parts(file: DataFile, first_row: int = 0) -> tuple[Part, ...]:
+    """One part per record batch."""
+    reader = _open_arrow(file)
+    sizes = [reader.get_batch(g).num_rows for g in range(reader.num_record_batches)]
+    return _numbered(file, sizes, first_row)
+
+
+def _numbered(file: DataFile, sizes: Sequence[int], first_row: int) -> tuple[Part, ...]:
+    parts, inside = [], 0
+    for group, rows in enumerate(sizes):
+        parts.append(Part(file, group, first_row + inside, inside, rows))
+        inside += rows
+    return tuple(parts)
+
+
+def read_part(part: Part, columns: Sequence[str], text: frozenset[str], batch_rows: int) -> Iterator[Raw]:
+    """Stream one row group; the columns of ``text`` come as dictionaries.
+
+    Raises
+    ------
+    DataError
+        If the bytes are damaged: the message names file and row group.
+    """
+    import pyarrow as pa
+
+    origin = Origin(part.file.short, part.first_row or 0, part.row_group, None, part.first_in_file)
+    at = origin.first_row
+    try:
+        for batch in _batches(part, list(columns), text, batch_rows):
+            if batch.num_rows:
+                yield Raw(batch, origin, at)
+                at += batch.num_rows
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{part.file.short} is damaged in row group {part.row_group} ({_first_line(error)}): "
+            f"write or copy the file again"
+        ) from None
+
+
+def _batches(part: Part, columns: list[str], text: frozenset[str], rows: int) -> Iterator[pa.RecordBatch]:
+    if part.file.format == "arrow":
+        batch = _open_arrow(part.file).get_batch(part.row_group).select(columns)
+        return (batch.slice(at, rows) for at in range(0, batch.num_rows, rows))
+    reader = _open_parquet(part.file, dictionaries=[c for c in columns if c in text])
+    return reader.iter_batches(
+        batch_size=rows, row_groups=[part.row_group], columns=columns, use_threads=False
+    )
+
+
+def _open_parquet(file: DataFile, dictionaries: Sequence[str] = ()):  # type: ignore[no-untyped-def]  # pyarrow has no types
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        return parquet.ParquetFile(
+            open_input(file.path),
+            pre_buffer=is_remote(file.path),  # latency: there a fresh reader per row group keeps it bounded
+            buffer_size=BUFFER,
+            read_dictionary=list(dictionaries) or None,
+        )
+    except DataError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        raise _incomplete(file, "Parquet", error) from None
+
+
+def _open_arrow(file: DataFile):  # type: ignore[no-untyped-def]  # pyarrow has no types
+    import pyarrow as pa
+
+    try:
+        local = not is_remote(file.path)
+        return pa.ipc.open_file(pa.memory_map(file.path) if local else open_input(file.path))
+    except DataError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        raise _incomplete(file, "Arrow", error) from None
+
+
+def _incomplete(file: DataFile, kind: str, error: Exception) -> DataError:
+    return DataError(
+        f"{file.short} is not a complete {kind} file ({_first_line(error)}): write or copy it again"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0].rstrip(".")

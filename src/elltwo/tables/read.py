@@ -1,0 +1,138 @@
+"""The door of this room: a table into memory, or its rows as batches under a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from elltwo.errors import UsageError, unknown_option
+from elltwo.facts.plan import TablePlan
+from elltwo.tables.batches import Batch, Batcher
+from elltwo.tables.missing import spellings
+from elltwo.tables.parquet import Part
+from elltwo.tables.readers import (
+    Source,
+    Storage,
+    check_options,
+    collect,
+    open_source,
+    parts,
+    raws,
+    storage_of,
+)
+from elltwo.tables.source import Table
+
+__all__ = ["Batch", "Part", "Source", "Table", "iter_batches", "open_source", "parts", "read_table"]
+
+
+def read_table(
+    source: object,
+    *,
+    columns: Sequence[str] | None = None,
+    na: Iterable[str] = (),
+    categorical: Iterable[str] = (),
+    drop: Iterable[str] = (),
+    on_error: str = "stop",
+    encoding: str = "utf-8",
+) -> Table:
+    """Read a table into memory, numbers always as float64.
+
+    Parameters
+    ----------
+    source : path, list of paths, or frame
+        CSV or TSV (plain or gzip; ``,`` ``;`` tab or ``|`` between fields), Parquet, Arrow or Feather; ``"-"``
+        for standard input; a glob, a folder (``key=value`` sub-folders become columns), an address that
+        pyarrow or fsspec can open; or an object with the Arrow C stream (pandas, Polars, DuckDB, pyarrow),
+        or a mapping of names to sequences.
+    columns : sequence of str or None
+        Read only these.
+    na : str or iterable of str
+        Spellings of a missing value besides those of `elltwo.tables.missing.SPELLINGS`.
+    categorical : iterable of str
+        Columns that stay text although they look like numbers.
+    drop : iterable of str
+        Columns that are not read.
+    on_error : {"stop", "retype"}
+        What to do when a column of numbers meets text: stop, or start again with that column as text.
+    encoding : str
+        Of text files.
+
+    Raises
+    ------
+    BadValue
+        For a value that does not fit its column: names file, line, column, value and remedy.
+    DataError
+        For a source that is absent, empty, damaged or contradictory.
+    """
+    if on_error not in ("stop", "retype"):
+        raise unknown_option("--on-error", on_error, ("stop", "retype"))
+    found = open_source(source, encoding)
+    text, out = _texts(categorical), _texts(drop)
+    check_options(found.names, found.name, categorical=text, drop=out, columns=columns or ())
+    picked = [n for n in (columns if columns is not None else found.names) if n not in out]
+    if not picked:
+        raise UsageError(f"no column of {found.name} is left to read: drop fewer columns")
+    return collect(found, picked, storage_of(found, na, text), on_error)
+
+
+def iter_batches(
+    source: object,
+    plan: TablePlan,
+    batch_rows: int = 16384,
+    *,
+    only: Sequence[Part] | None = None,
+    levels: str = "grow",
+    batcher: Batcher | None = None,
+    encoding: str = "utf-8",
+) -> Iterator[Batch]:
+    """Stream a source under a plan, in little memory and one pass.
+
+    Parameters
+    ----------
+    source : as for `read_table`
+    plan : TablePlan
+        From `elltwo.tables.plan.plan_columns`; only the columns it uses are read.
+    batch_rows : int
+        Rows of a batch at most; 4,000 to 16,000 fit the cache.
+    only : sequence of Part or None
+        Some of ``parts(source)``: for shards and workers.
+    levels : {"grow", "closed"}
+        Whether levels that the plan does not know get new codes.
+    batcher : Batcher or None
+        One from an earlier call, to go on with its level books.
+
+    Raises
+    ------
+    BadValue
+        For the first value that breaks the plan: file, line, column, value, and the flag that settles it.
+    DataError
+        For a damaged file, naming file and row group, or a column that is not there.
+    """
+    found = open_source(source, encoding)
+    batcher = batcher or Batcher(plan, levels)
+    check_needed(plan, found.names, found.name, batcher.columns)
+    for raw in raws(found, batcher.columns, storage_from(plan), batch_rows, only):
+        yield batcher(raw)
+
+
+def storage_from(plan: TablePlan) -> Storage:
+    """How a plan asks for the columns of a text file."""
+    targets = {c.name for c in plan.targets if c.kind == "number"}
+    weights = {plan.weights} if plan.weights is not None else set()
+    numbers = {c.name for c in plan.used if c.kind == "number"} | targets | weights
+    plain = {c.name for c in plan.used if c.kind == "date"}
+    return Storage(frozenset(numbers), frozenset(plain), plan.na or spellings())
+
+
+def check_needed(plan: TablePlan, names: tuple[str, ...], table: str, needed: Iterable[str]) -> None:
+    """DataError if a column that the plan reads is not there."""
+    from elltwo.errors import DataError
+    from elltwo.tables.source import closest
+
+    for name in needed:
+        if name not in names:
+            near = closest(name, names)
+            raise DataError(f"{table} has no column {name!r}, which the plan uses: {near}")
+
+
+def _texts(value: Iterable[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
