@@ -36,8 +36,14 @@ class WideDesign:
         """(p, m) Aᶜᵀ y for y (n, m) orthogonal to √w."""
         y = y if self.unit is None else y - np.outer(self.unit, self.unit @ y)
         y = y if self.root is None else (y.T * self.root).T
-        out = np.asarray(self.A.T @ y)
-        return out if self.shift is None else out - np.outer(self.shift, y.sum(axis=0))
+        if self.shift is None:
+            return np.asarray(self.A.T @ y)
+        out = np.empty((self.A.shape[1], *y.shape[1:]))
+        step = block_rows(self.A.shape[0])
+        for start in range(0, self.A.shape[1], step):  # centred first: far from zero, products would cancel
+            columns = slice(start, start + step)
+            out[columns] = (self.A[:, columns] - self.shift[columns]).T @ y
+        return out
 
 
 def factor_dual(problem: Problem, reason: str) -> Rotated:

@@ -11,16 +11,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy import linalg
+from scipy import linalg, sparse
 
 from elltwo.errors import InputError
 from elltwo.factoring.centre import centred_moments
+from elltwo.factoring.choose import choose, factor
 from elltwo.factoring.dual import kernel, wide_design, wide_form
-from elltwo.factoring.gram import eigen_factor, penalty_form, subtract_prior
+from elltwo.factoring.gram import eigen_factor, factor_total, penalty_form, subtract_prior
 from elltwo.factoring.rotate import without_prior
 from elltwo.facts.moments import DesignMoments
 from elltwo.facts.problem import Penalty, Problem
 from elltwo.facts.rotated import Fold, Rotated
+from elltwo.facts.spectrum import Origin
 from elltwo.tables.moments import about, add_designs, choose_shift, design_moments, subtract_designs
 
 MANY_TARGETS = 8  # from here on held-out rows are cheaper as rows than as a quadratic form
@@ -51,6 +53,21 @@ def factor_folds(problem: Problem, folds: np.ndarray, rotated: Rotated | None = 
     if not penalty.standardize and rotated is not None and rotated.spectrum.rows is not None:
         return _rotated_rows(problem, rotated, folds)
     return [_wide(replace(problem, penalty=penalty), folds, k) for k in range(int(folds.max()) + 1)]
+
+
+def factor_with_folds(
+    problem: Problem, folds: np.ndarray, method: str = "auto"
+) -> tuple[Rotated, list[Fold]]:
+    """`factor` and `factor_folds` together; on the Gram route one pass over the rows serves both."""
+    folds = check_folds(folds, problem.A.shape[0])
+    route = choose(problem.A, problem.penalty, method)
+    if route.method != "gram" or problem.A.shape[0] < problem.A.shape[1]:
+        rotated = factor(problem, method)
+        return rotated, factor_folds(problem, folds, rotated)
+    problem = without_prior(problem)
+    parts = fold_moments(problem, folds)
+    rotated = factor_total(problem, add_designs(parts), Origin("gram", route.reason, squared=True))
+    return rotated, _tall(replace(problem, penalty=replace(problem.penalty, x0=None)), folds, parts)
 
 
 def fold_moments(problem: Problem, folds: np.ndarray) -> list[DesignMoments]:
@@ -87,31 +104,39 @@ def fold_of(train: DesignMoments, held: DesignMoments, penalty: Penalty, interce
     )
 
 
-def _tall(problem: Problem, folds: np.ndarray) -> list[Fold]:
-    parts = fold_moments(problem, folds)
-    out = folds_from_moments(parts, problem.penalty, problem.intercept)
+def _tall(problem: Problem, folds: np.ndarray, parts: list[DesignMoments] | None = None) -> list[Fold]:
+    parts = fold_moments(problem, folds) if parts is None else parts
     if problem.b.shape[1] < MANY_TARGETS:
-        return out
+        return folds_from_moments(parts, problem.penalty, problem.intercept)
     total = add_designs(parts)
-    return [
-        _with_held_rows(f, problem, folds == k, subtract_designs(total, parts[k])) for k, f in enumerate(out)
-    ]
+    return [_held_rows(problem, folds == k, subtract_designs(total, part)) for k, part in enumerate(parts)]
 
 
-def _with_held_rows(fold: Fold, problem: Problem, held: np.ndarray, train: DesignMoments) -> Fold:
-    """The same fold with its held-out rows as rows: cheaper for many targets, and free of cancellation."""
-    mean_x = train.mean_x if problem.intercept else np.zeros_like(train.mean_x)
-    mean_y = train.mean_y if problem.intercept else np.zeros_like(train.mean_y)
+def _held_rows(problem: Problem, held: np.ndarray, train: DesignMoments) -> Fold:
+    """A fold that keeps its held-out rows as rows: cheaper for many targets, and free of cancellation."""
+    c = centred_moments(train, problem.intercept)
+    factor = eigen_factor(c.xx, penalty_form(c, problem.penalty), train.count - int(problem.intercept))
     A = problem.A[held]
-    if hasattr(A, "toarray"):
-        A = A.toarray()
-    rows = A - mean_x
-    y = problem.b[held] - mean_y - rows @ fold.offset
-    design = rows @ fold.V
-    if problem.weights is not None:
-        root = np.sqrt(problem.weights[held])[:, None]
+    rows = (A.toarray() if sparse.issparse(A) else A) - c.shift_x
+    design, y = rows @ factor.V, problem.b[held] - c.shift_y
+    offset = np.broadcast_to(0.0, c.xy.shape)
+    if factor.T_free.shape[1]:
+        offset = factor.T_free @ (factor.T_free.T @ c.xy)
+        y -= rows @ offset
+    weights = None if problem.weights is None else problem.weights[held]
+    if weights is not None:
+        root = np.sqrt(weights)[:, None]
         design, y = design * root, y * root
-    return replace(fold, design=design, y=y, second=None, cross=None, square=None)
+    return Fold(
+        s=factor.s,
+        V=factor.V,
+        z=(factor.V / factor.s).T @ c.xy,
+        offset=offset,
+        weight=float(rows.shape[0] if weights is None else weights.sum()),
+        count=rows.shape[0],
+        design=design,
+        y=y,
+    )
 
 
 def _rotated_rows(problem: Problem, rotated: Rotated, folds: np.ndarray) -> list[Fold]:

@@ -34,9 +34,17 @@ def factor_gram(problem: Problem, reason: str) -> Rotated:
     """Spectrum and rotated targets from one pass over the rows; U stays implicit."""
     shift = choose_shift(problem.A)
     [m] = design_moments(problem.A, problem.b, problem.weights, shift=shift)
-    penalty = replace(problem.penalty, x0=None)  # the targets have met the prior mean already
-    rotated = factor_moments(m, penalty, problem.intercept, Origin("gram", reason, squared=True))
+    return factor_total(problem, m, Origin("gram", reason, squared=True))
+
+
+def factor_total(problem: Problem, m: DesignMoments, origin: Origin) -> Rotated:
+    """Spectrum and rotated targets from the moments of all rows, which stay attached as implicit U.
+
+    The targets have met the prior mean already; it is carried along to be added back.
+    """
+    rotated = factor_moments(m, replace(problem.penalty, x0=None), problem.intercept, origin)
     b, _ = centre_targets(problem.b, problem.weights, problem.intercept)
+    shift = m.shift_x if np.any(m.shift_x) else None
     root = None if problem.weights is None else np.sqrt(problem.weights)
     return with_rows(rotated, problem, shift, root, b)
 

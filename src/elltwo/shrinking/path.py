@@ -100,7 +100,7 @@ def shrink(r: Rotated, alpha: float | np.ndarray) -> Solution:
     a = np.broadcast_to(a, (r.targets,)) if a.size in (1, r.targets) else _refuse(a, r.targets)
     s = r.spectrum.s
     y = gains(s, a) * r.z
-    coef = coefficients(r, y)
+    coef = coefficients(r, y) if r.direct is None else r.direct.at(a)
     rss = r.rest + ((leftover(s, a) * r.z) ** 2).sum(axis=0)
     df = df_of(r, a)
     return Solution(

@@ -104,7 +104,7 @@ def design_moments(
     count = int(folds.max()) + 1 if folds.size else 1
     shift_y = b[: block_rows(A.shape[1])].mean(axis=0)
     sums = [_Sums(A.shape[1], b.shape[1]) for _ in range(count)]
-    step = A.shape[0] if sparse.issparse(A) else block_rows(A.shape[1])
+    step = A.shape[0] if sparse.issparse(A) else _step(A.shape[1], b.shape[1], count)
     for start in range(0, A.shape[0], step):
         rows = slice(start, min(start + step, A.shape[0]))
         for fold, chosen in _by_fold(folds[rows], count):
@@ -114,6 +114,11 @@ def design_moments(
             sums[fold].add(block if shift is None else block - shift, y, w)
     c = np.zeros(A.shape[1]) if shift is None else shift
     return [s.result(c, shift_y) for s in sums]
+
+
+def _step(p: int, t: int, folds: int) -> int:
+    """Rows per block; with many targets enough of them that adding up (p, t) sums costs little beside the products."""
+    return max(block_rows(p), 4096 * folds) if t > 64 else block_rows(p)
 
 
 def _by_fold(folds: np.ndarray, count: int) -> list[tuple[int, np.ndarray | None]]:
@@ -190,6 +195,9 @@ def about(m: DesignMoments, mean_x: np.ndarray, mean_y: np.ndarray) -> DesignMom
     """The same rows about given points instead of the shift; centring when these are the means."""
     dx, dy = m.shift_x - mean_x, m.shift_y - mean_y
     cross = np.outer(m.first_x, dx)
+    # Σw(x + dx)(y + dy)ᵀ − Σw x yᵀ as one product of rank 2, since t may be thousands
+    xy = np.column_stack([m.first_x + m.weight * dx, dx]) @ np.vstack([dy, m.first_y])
+    xy += m.xy
     return DesignMoments(
         m.count,
         m.weight,
@@ -198,6 +206,6 @@ def about(m: DesignMoments, mean_x: np.ndarray, mean_y: np.ndarray) -> DesignMom
         m.first_x + m.weight * dx,
         m.first_y + m.weight * dy,
         m.xx + cross + cross.T + m.weight * np.outer(dx, dx),
-        m.xy + np.outer(m.first_x, dy) + np.outer(dx, m.first_y) + m.weight * np.outer(dx, dy),
+        xy,
         m.yy + 2 * dy * m.first_y + m.weight * dy**2,
     )
