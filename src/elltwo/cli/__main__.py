@@ -1,0 +1,7 @@
+"""``python -m elltwo.cli``."""
+
+import sys
+
+from elltwo.cli.main import main
+
+sys.exit(main())
