@@ -1,4 +1,4 @@
-"""Run benchmarks: ``python -m benchmarks [NAME ...]``; prints a table and writes one CSV per file under benchmarks/out."""
+"""Run benchmarks: ``python -m benchmarks [NAME ...]``; a table on the terminal, a CSV per file in benchmarks/out."""
 
 from __future__ import annotations
 
