@@ -70,8 +70,8 @@ class Batcher:
     ----------
     plan : TablePlan
     levels : {"grow", "closed"}
-        Whether a level that the plan does not know gets a new code (fitting a stream, up to
-        ``plan.max_levels``) or the code -2 (a settled plan, prediction).
+        Whether a level that the plan does not know gets a new code (fitting) or the code -2 (a settled
+        plan, prediction).
     targets, helpers : bool
         Whether to read the target columns, and the weight, group and fold columns.
     """
@@ -83,7 +83,7 @@ class Batcher:
         self.plan = plan
         self.na = frozenset(plan.na)
         self.numeric_na = bool(numeric_spellings(plan.na))
-        self.books = tuple(LevelBook(list(c.levels), grow, plan.max_levels) for c in plan.categories)
+        self.books = tuple(LevelBook(list(c.levels), grow) for c in plan.categories)
         self.targets = plan.targets if targets else ()
         self.classes = tuple(LevelBook(list(c.levels), False) for c in self.targets)
         self.helpers = helpers

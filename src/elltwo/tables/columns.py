@@ -32,15 +32,12 @@ class LevelBook:
         Code ``i`` is ``levels[i]``.
     grows : bool
         Whether a new level gets a new code; otherwise its code is ``UNSEEN``.
-    cap : int or None
-        Once this many levels are known, further ones get the code ``UNSEEN``.
     unseen : dict
         How many rows had a level without a code, by label (the first hundred labels).
     """
 
     levels: list[str] = field(default_factory=list)
     grows: bool = True
-    cap: int | None = None
     unseen: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -52,7 +49,7 @@ class LevelBook:
             return MISSING
         code = self.index.get(label)
         if code is None:
-            if not self.grows or (self.cap is not None and len(self.levels) >= self.cap):
+            if not self.grows:
                 return UNSEEN
             code = self.index[label] = len(self.levels)
             self.levels.append(label)

@@ -211,8 +211,6 @@ def settle_table(table: Table, plan: TablePlan) -> TablePlan:
         If there are too few rows, weights or columns, or the target does not vary.
     """
     batcher = Batcher(plan, "grow")
-    for book in batcher.books:
-        book.cap = None
     settler = Settler(plan)
     for raw in table.raws(batcher.columns):
         settler.add(batcher(raw))
