@@ -1,0 +1,105 @@
+"""What a pass will take, from what the plan knows: K·P²·8 bytes and a few blocks, whatever the rows."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from elltwo.errors import UsageError
+from elltwo.facts.plan import TablePlan
+from elltwo.tables.levels import HEADROOM
+
+BLOCK_ROWS = 16_384
+BLOCK_COPIES = 6  # Arrow batch, decoded columns, gathered columns, their transpose, flags
+PAGE_COPIES = 2 * 2**20  # a decoder holds about two pages of a column
+FIT_COPIES = 8  # P × P matrices at once while one fold is preprocessed and factored
+LEVELS_GUESS = 64  # levels of a category that the plan has not listed
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """Bytes of a pass and of the fit after it.
+
+    Attributes
+    ----------
+    columns : P, stored columns: constant, numbers, missing flags, levels.
+    folds : K.
+    node : bytes of the moments of all folds.
+    nodes : how many of these may be held at once.
+    blocks : bytes of the rows in flight.
+    fit : bytes of the matrices while folds are factored.
+    """
+
+    columns: int
+    folds: int
+    node: int
+    nodes: int
+    blocks: int
+    fit: int
+
+    @property
+    def bytes(self) -> int:
+        """The most at any time."""
+        return self.blocks + self.node * self.nodes + self.fit
+
+    @property
+    def sentence(self) -> str:
+        """The arithmetic in words, announced before the pass."""
+        return (
+            f"{self.columns:,} stored columns and {self.folds} folds: "
+            f"{self.folds} x {self.columns:,}² x 8 bytes = {_size(self.folds * self.columns**2 * 8)} of moments at most, "
+            f"with up to {self.nodes} partial sums, {_size(self.blocks)} of rows in flight and "
+            f"{_size(self.fit)} for the fit: about {_size(self.bytes)}, however many rows there are"
+        )
+
+    def refuse_beyond(self, limit: int | None) -> None:
+        """UsageError if the limit (default: what the machine has free) is too small."""
+        limit = free_memory() if limit is None else limit
+        if limit is not None and self.bytes > limit:
+            raise UsageError(
+                f"this pass does not fit into {_size(limit)}: {self.sentence}. Use fewer folds, --drop columns, "
+                f"a smaller --max-levels, or --folds 1 with --rule gcv"
+            )
+
+
+def memory_arithmetic(plan: TablePlan, folds: int, threads: int = 1) -> Arithmetic:
+    """Count the columns of a plan and what they take; unknown levels are guessed, flags assumed everywhere."""
+    numbers = len(plan.number_names) + len(plan.targets)
+    dense = 1 + 2 * numbers if plan.sampled else 1 + numbers + sum(c.missing for c in plan.numeric)
+    most = HEADROOM * plan.max_levels
+    levels = [min(max(len(c.levels), LEVELS_GUESS if plan.sampled else 1), most) + 2 for c in plan.categories]
+    cross = sum(a * b for i, a in enumerate(levels) for b in levels[i + 1 :])
+    node = 8 * folds * (dense**2 + sum(levels) * dense + cross)
+    columns = dense + sum(levels)
+    per_thread = BLOCK_ROWS * 8 * (dense + len(levels)) * BLOCK_COPIES + (numbers + len(levels)) * PAGE_COPIES
+    nodes = 2 + threads if node > 64 * 2**20 else 14 + threads
+    return Arithmetic(columns, folds, node, nodes, threads * per_thread, FIT_COPIES * 8 * columns**2)
+
+
+def free_memory() -> int | None:
+    """Bytes that this process may still take: the machine's free memory or its container's limit."""
+    found = []
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                found.append(int(line.split()[1]) * 1024)
+    except OSError:
+        if hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
+            found.append(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+        if limit != "max":
+            found.append(max(int(limit) - used, 0))
+    except (OSError, ValueError):
+        pass  # no such limit here
+    return min(found) if found else None
+
+
+def _size(count: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"

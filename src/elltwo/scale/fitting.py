@@ -1,0 +1,236 @@
+"""From moments to everything a fit has in memory: spectrum, choice of λ, solution. No row is read here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from elltwo.errors import DataError, UsageError
+from elltwo.factoring.folds import fold_of
+from elltwo.factoring.gram import factor_moments
+from elltwo.facts.moments import DesignMoments
+from elltwo.facts.plan import TablePlan
+from elltwo.facts.problem import Penalty
+from elltwo.facts.rotated import Fold, Rotated
+from elltwo.facts.selection import Selection
+from elltwo.facts.solution import Solution
+from elltwo.facts.spectrum import Origin, Spectrum
+from elltwo.selecting.select import select
+from elltwo.shrinking.path import shrink
+from elltwo.tables.mixed import MixedMoments
+from elltwo.tables.momentset import MomentSet
+from elltwo.tables.planmoments import plan_sources, settle_plan
+from elltwo.tables.streamfolds import FoldRule
+from elltwo.tables.transform import (
+    DesignMap,
+    Recipe,
+    assemble,
+    design_map,
+    fold_design,
+    mapped,
+    target_positions,
+)
+
+
+@dataclass(frozen=True)
+class MomentFit:
+    """The facts of a fit made from moments; the same objects that a fit in memory keeps.
+
+    Attributes
+    ----------
+    plan : settled; predicts on new tables.
+    names : p names of the design's columns.
+    rotated, selection, solution : as in memory; the row side of the spectrum is absent.
+    folds : training folds, or None without folds.
+    design : moments of the design and the targets over all rows.
+    map : how the design came from the stored columns, imputed values included.
+    rule : which fold a row was in.
+    rows, left_out : rows used, and rows left out because a target was missing.
+    notes : sentences about what was done.
+    """
+
+    plan: TablePlan
+    names: tuple[str, ...]
+    rotated: Rotated
+    selection: Selection | None
+    solution: Solution
+    folds: list[Fold] | None
+    design: DesignMoments
+    map: DesignMap
+    rule: FoldRule
+    rows: int
+    left_out: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def spectrum(self) -> Spectrum:
+        return self.rotated.spectrum
+
+    @property
+    def coef(self) -> np.ndarray:
+        """(p, t)."""
+        return self.solution.coef
+
+    @property
+    def intercept(self) -> np.ndarray:
+        """(t,)."""
+        return self.solution.intercept
+
+    @property
+    def means(self) -> np.ndarray:
+        """(p,) weighted means of the design's columns."""
+        return self.design.mean_x
+
+    @property
+    def scales(self) -> np.ndarray:
+        """(p,) standard deviations (1/n) of the design's columns."""
+        w, first = self.design.weight, self.design.first_x
+        return np.sqrt(np.maximum(np.diagonal(self.design.xx) / w - (first / w) ** 2, 0.0))
+
+
+def fit_set(
+    moments: MomentSet,
+    target: str | Sequence[str] | None = None,
+    *,
+    rule: str | None = None,
+    alphas: np.ndarray | Sequence[float] | None = None,
+    alpha: float | None = None,
+    penalty: Penalty | None = None,
+    standardize: bool = False,
+    intercept: bool = True,
+    one_se: bool = False,
+    recipe: Recipe | None = None,
+    drop: Sequence[str] = (),
+) -> MomentFit:
+    """minimise Σᵢ wᵢ (yᵢ − g − xᵢᵀβ)² + λ‖Lβ‖² over β and g, with λ chosen from the same moments.
+
+    Parameters
+    ----------
+    moments : a complete set.
+    target : number column or columns; default those named before the pass.
+    rule : as in `selecting.select`; default K-fold where there are folds, else GCV.
+    alphas : (L,) λ to choose among; None for a grid from the spectrum and refinement.
+    alpha : one λ, not chosen.
+    penalty, standardize, intercept, one_se : as in memory; standardization is redone in every fold.
+    recipe : preprocessing, redone in every fold; default mean imputation with indicators and the plan's levels.
+    drop : columns to leave out now.
+
+    Raises
+    ------
+    DataError
+        Parts missing, an impossible target, folds without rows.
+    UsageError
+        A rule that needs rows; the message names those that work.
+    """
+    m = moments.total()
+    plan = retarget(moments.plan, m, target, drop)
+    positions = target_positions(m, [c.name for c in plan.targets])
+    plan = settle_plan(m, plan)
+    recipe = recipe or Recipe()
+    sources = plan_sources(m, plan, recipe.drop)
+    G = assemble(m)
+    design = design_map(m, G, recipe, sources)
+    whole = mapped(m, G, m.count, design, positions, np.ones(len(design.features), dtype=bool))
+    penalty = penalty or Penalty(standardize=standardize)
+    origin = Origin(
+        "moments", f"one pass over {m.count:,} rows kept their moments; rows are gone", squared=True
+    )
+    rotated = factor_moments(whole, penalty, intercept, origin)
+    folds = None
+    if m.folds > 1 and alpha is None and rule in (None, "kfold", "cv"):
+        folds = _folds(m, recipe, sources, positions, penalty, intercept)
+    if alpha is not None:
+        selection, solution = None, shrink(rotated, alpha)
+    else:
+        rule = rule or ("kfold" if folds else "gcv")
+        chosen = None if alphas is None else np.asarray(alphas, dtype=float)
+        selection = select(rotated, rule, folds=folds, alphas=chosen, one_se=one_se)
+        solution = shrink(rotated, selection.alpha)
+    return MomentFit(
+        plan, design.names, rotated, selection, solution, folds, whole, design, moments.rule, m.count,
+        m.left_out, _notes(m, moments.rule, rotated, solution),
+    )  # fmt: skip
+
+
+def _folds(
+    m: MixedMoments,
+    recipe: Recipe,
+    sources: tuple,
+    positions: list[int],
+    penalty: Penalty,
+    intercept: bool,
+) -> list[Fold]:
+    """Every fold, preprocessed by what its training rows say."""
+    empty = np.flatnonzero(m.weight <= 0)
+    if empty.size:
+        raise DataError(f"fold {int(empty[0])} has no rows: use fewer folds, or another seed")
+    out = []
+    for k in range(m.folds):
+        fold = fold_design(m, k, recipe, sources, positions)
+        out.append(fold_of(fold.train, fold.held, _live_penalty(penalty, fold.design), intercept))
+    return out
+
+
+def _live_penalty(penalty: Penalty, design: DesignMap) -> Penalty:
+    """The penalty on the columns that the training rows use; a level they lack has no coefficient."""
+    live = design.live
+    if live.all() or penalty.plain:
+        return penalty
+    if penalty.operator is not None:
+        raise UsageError(
+            "a general L needs every level in every training fold: merge rare levels (min_count)"
+        )
+    return replace(
+        penalty,
+        scale=None if penalty.scale is None else np.asarray(penalty.scale)[live],
+        x0=None if penalty.x0 is None else np.asarray(penalty.x0)[live],
+    )
+
+
+def retarget(
+    plan: TablePlan, m: MixedMoments, target: str | Sequence[str] | None, drop: Sequence[str] = ()
+) -> TablePlan:
+    """The plan with other targets: y is just a column. Planned targets that are not wanted stay out."""
+    wanted = [target] if isinstance(target, str) else list(target or [c.name for c in plan.targets])
+    if not wanted:
+        raise UsageError("these moments were made without a target: name one with --target")
+    target_positions(m, wanted)
+    by_name = {c.name: c for c in (*plan.columns, *plan.targets)}
+    parts_of_dates = [n for n in wanted if n not in by_name]
+    if parts_of_dates:
+        raise DataError(f"{parts_of_dates[0]!r} is a part of a date and cannot be the target")
+    for name in drop:
+        if name not in by_name:
+            raise DataError(f"--drop {name}: there is no such column in these moments")
+    columns = tuple(
+        replace(
+            c, kind="dropped", reason="left out as asked", levels=(), reference=None, other=False, parts=()
+        )
+        if c.name in drop
+        else c
+        for c in plan.columns
+        if c.name not in wanted
+    )
+    targets = tuple(replace(by_name[n], kind="number", impute=(), missing=False) for n in wanted)
+    return replace(plan, columns=columns, targets=targets)
+
+
+def _notes(m: MixedMoments, rule: FoldRule, rotated: Rotated, solution: Solution) -> tuple[str, ...]:
+    notes = [f"{m.count:,} rows; {rule.sentence}; preprocessing was redone in every training fold"]
+    if m.left_out:
+        notes.append(f"{m.left_out:,} rows were left out because a target is missing")
+    for name, level in zip(m.categories, m.levels, strict=True):
+        if level.folded:
+            notes.append(
+                f"category {name!r}: {len(level.folded):,} rarer levels share one column (other), as the cap of "
+                f"{m.cap:,} levels was passed"
+            )
+    lost = 10.0**-solution.digits
+    if rotated.spectrum.origin.squared and lost > 1e-8:
+        worth = "a larger lambda or --solver qr" if lost > 1e-4 else "--solver qr if you need more"
+        notes.append(
+            f"about {solution.digits:.0f} digits of the coefficients are right at this lambda: use {worth}"
+        )
+    return tuple(notes)

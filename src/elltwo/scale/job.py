@@ -1,0 +1,215 @@
+"""A job: one pass over a source, cut into leaves that any worker can do in any order."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Any
+
+from elltwo.errors import DataError, UsageError
+from elltwo.facts.plan import TablePlan
+from elltwo.scale.arithmetic import Arithmetic, memory_arithmetic
+from elltwo.tables.batches import Batcher
+from elltwo.tables.files import DataFile, fingerprint, open_input
+from elltwo.tables.momentset import FileCard, JobCard, kind
+from elltwo.tables.parquet import Part
+from elltwo.tables.plan import plan_columns
+from elltwo.tables.read import iter_batches, storage_from
+from elltwo.tables.readers import Source, open_source, parts, raws
+from elltwo.tables.streamfolds import FoldRule
+
+MOST_LEAVES = 256  # more would only make the forest deeper
+FEW_LEAVES = 16  # when one node of the tree is large
+LARGE_NODE = 64 * 2**20
+COUNTED_TEXT = 64 * 2**20  # bytes of text files up to which rows are counted beforehand
+FILE_STRIDE = 2**40  # row numbers of the i-th text file start at i times this, where rows are not counted
+EDGE = 2**16  # bytes of head and tail that identify a file
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A run of parts (row groups, files) whose moments are made in one go."""
+
+    index: int
+    parts: tuple[Part, ...]
+
+    @property
+    def name(self) -> str:
+        """Files and row groups, for messages."""
+        first = self.parts[0]
+        group = "" if first.row_group is None else f" (row group {first.row_group})"
+        more = f" and {len(self.parts) - 1} more parts" if len(self.parts) > 1 else ""
+        return f"{first.file.short}{group}{more}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything a worker needs, small enough to send to each.
+
+    Attributes
+    ----------
+    source : the opened source; holds no rows unless it is a frame.
+    plan : what the columns are.
+    rule : which fold a row is in.
+    leaves : what there is to do.
+    card : identity of the job.
+    changed : path -> (size, time of change) when the job was planned.
+    arithmetic : what it will take.
+    """
+
+    source: Source
+    plan: TablePlan
+    rule: FoldRule
+    leaves: tuple[Leaf, ...]
+    card: JobCard
+    changed: dict[str, tuple[int, int]]
+    arithmetic: Arithmetic
+
+
+def plan_job(
+    source: object,
+    target: str | Sequence[str] | None = None,
+    *,
+    folds: int = 5,
+    seed: int = 0,
+    contiguous: bool = False,
+    plan: TablePlan | None = None,
+    memory_limit: int | None = None,
+    threads: int = 1,
+    **options: Any,
+) -> Job:
+    """Look at a source, plan its columns and folds, cut it into leaves, and refuse what will not fit.
+
+    Parameters
+    ----------
+    source : path, glob, folder, list of these, or a frame.
+    target : column or columns whose missing values leave a row out. Others may still be targets later.
+    folds, seed, contiguous : see `FoldRule`; ``group=`` and ``fold_column=`` go before row numbers.
+    plan : an earlier plan to use instead of making one.
+    memory_limit : bytes; by default what the machine has free.
+    threads : leaves done at a time, which the memory arithmetic counts.
+    options : ``weights``, ``group``, ``fold_column``, ``categorical``, ``drop``, ``na``, ``dates``,
+        ``max_levels``, ``encoding`` of `plan_columns`.
+
+    Raises
+    ------
+    DataError
+        A source or a plan that cannot be.
+    UsageError
+        More memory needed than there is; the message shows the arithmetic.
+    """
+    opened = open_source(source, options.get("encoding", "utf-8"))
+    plan = plan or stream_plan(opened, target, options)
+    if plan.task != "regress":
+        raise UsageError("moments need targets that are numbers: encode the classes as 0 and 1 first")
+    pieces = numbered(opened, plan)
+    rows = None if any(p.rows is None for p in pieces) else sum(p.rows or 0 for p in pieces)
+    rule = choose_rule(opened, plan, folds, seed, contiguous, rows)
+    arithmetic = memory_arithmetic(plan, rule.k, threads)
+    arithmetic.refuse_beyond(memory_limit)
+    leaves = cut_leaves(pieces, FEW_LEAVES if arithmetic.node > LARGE_NODE else MOST_LEAVES)
+    files = tuple(file_card(f) for f in opened.files)
+    card = JobCard(job_id(plan, rule, files, leaves), files, len(leaves), rows)
+    changed = {f.path: fingerprint(f.path) for f in opened.files}
+    return Job(opened, plan, rule, leaves, card, changed, arithmetic)
+
+
+def stream_plan(source: Source, target: str | Sequence[str] | None, options: dict[str, Any]) -> TablePlan:
+    """Plan from a sample, or from all rows where the source is a frame in memory."""
+    options = {k: v for k, v in options.items() if v is not None}
+    return plan_columns(source.frame if source.frame is not None else source, target, **options)
+
+
+def numbered(source: Source, plan: TablePlan) -> tuple[Part, ...]:
+    """Parts with the global number of their first row; rows of small text files are counted for it."""
+    found = parts(source)
+    if source.kind != "csv":
+        return tuple(part for part in found if part.rows != 0)
+    if sum(fingerprint(f.path)[0] for f in source.files) > COUNTED_TEXT:
+        return tuple(replace(part, first_row=i * FILE_STRIDE) for i, part in enumerate(found))
+    out, at = [], 0
+    for part in found:
+        batches = raws(source, source.names[:1], storage_from(plan).as_text(source.names), only=[part])
+        rows = sum(raw.arrow.num_rows for raw in batches)
+        out.append(replace(part, first_row=at, rows=rows))
+        at += rows
+    return tuple(out)
+
+
+def choose_rule(
+    source: Source, plan: TablePlan, folds: int, seed: int, contiguous: bool, rows: int | None
+) -> FoldRule:
+    """The fold rule that the options ask for."""
+    if plan.fold_column is not None:
+        return FoldRule.of_column(plan.fold_column, distinct(source, plan, plan.fold_column))
+    if plan.group is not None:
+        return FoldRule("group", folds, seed, column=plan.group)
+    if contiguous:
+        return FoldRule("contiguous", folds, seed, rows)
+    return FoldRule.choose(folds, seed, rows)
+
+
+def distinct(source: Source, plan: TablePlan, column: str) -> list[str]:
+    """Values of one column, by reading that column alone beforehand."""
+    bare = replace(plan, columns=(), targets=(), weights=None, group=None, fold_column=column)
+    batcher = Batcher(bare, targets=False)
+    for _ in iter_batches(source, bare, batcher=batcher):
+        pass
+    return list(batcher.fold_book.levels)
+
+
+def cut_leaves(pieces: Sequence[Part], most: int) -> tuple[Leaf, ...]:
+    """Runs of neighbouring parts, at most ``most`` of them, depending on nothing but the parts."""
+    if not pieces:
+        raise DataError("there are no rows to read")
+    count = min(len(pieces), most)
+    edges = [i * len(pieces) // count for i in range(count + 1)]
+    return tuple(Leaf(i, tuple(pieces[a:b])) for i, (a, b) in enumerate(zip(edges, edges[1:], strict=False)))
+
+
+def shard(job: Job, number: int, of: int) -> tuple[Leaf, ...]:
+    """The leaves of shard ``number`` (from 1) of ``of``: neighbours, so that few nodes are kept."""
+    if not 1 <= number <= of:
+        raise UsageError(f"--shard {number}/{of}: the first number goes from 1 to {of}")
+    n = len(job.leaves)
+    leaves = job.leaves[(number - 1) * n // of : number * n // of]
+    if not leaves:
+        raise UsageError(
+            f"--shard {number}/{of}: there are only {n} parts to share out; use at most {n} shards"
+        )
+    return leaves
+
+
+def file_card(file: DataFile) -> FileCard:
+    """Name, size, and a digest of the first and last 64 KiB, which for Parquet hold the footer."""
+    with open_input(file.path) as stream:
+        size = stream.size()
+        digest = blake2b(stream.read(EDGE), digest_size=16)
+        if size > EDGE:
+            stream.seek(max(EDGE, size - EDGE))
+            digest.update(stream.read(EDGE))
+    return FileCard(os.path.basename(file.path), size, digest.hexdigest())
+
+
+def job_id(plan: TablePlan, rule: FoldRule, files: Sequence[FileCard], leaves: Sequence[Leaf]) -> str:
+    """The same wherever and whenever the same pass over the same files is planned."""
+    what = {
+        "columns": [(c.name, kind(c)) for c in (*plan.columns, *plan.targets)],
+        "weights": plan.weights,
+        "na": sorted(plan.na),
+        "max_levels": plan.max_levels,
+        "folds": rule.to_dict(),
+        "files": [(f.size, f.digest) for f in files],
+        "leaves": [[(p.row_group, p.first_row) for p in leaf.parts] for leaf in leaves],
+    }
+    return blake2b(json.dumps(what).encode(), digest_size=16).hexdigest()
+
+
+def refuse_changed(job: Job, leaf: Leaf) -> None:
+    """Stop if a file is not the one that was planned."""
+    for path in {part.file.path for part in leaf.parts}:
+        if path in job.changed and fingerprint(path) != job.changed[path]:
+            raise DataError(f"{path} has changed since the pass was planned: start again")

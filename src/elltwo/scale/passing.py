@@ -1,0 +1,198 @@
+"""The pass on one machine: leaf after leaf, on one core or several, with checkpoints and a resume."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from elltwo.errors import DataError
+from elltwo.scale.job import Job, Leaf, refuse_changed
+from elltwo.tables.batches import Batch, Batcher
+from elltwo.tables.forest import Node, add_node, covered
+from elltwo.tables.gather import Gatherer
+from elltwo.tables.mixed import MixedMoments
+from elltwo.tables.momentfile import read_moments, write_moments
+from elltwo.tables.momentset import MomentSet
+from elltwo.tables.planmoments import stored_categories, stored_numbers
+from elltwo.tables.read import iter_batches
+
+BATCH_ROWS = 16_384  # fits the cache; see docs/why/planning-scale.md
+SAVE_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Rows read so far, rows in all if known, seconds since the start."""
+
+    rows: int
+    total: int | None
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Rows per second."""
+        return self.rows / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def left(self) -> float | None:
+        """Seconds left, if the number of rows is known."""
+        return (self.total - self.rows) / self.rate if self.total is not None and self.rate > 0 else None
+
+
+Watch = Callable[[Progress], None]
+
+
+def leaf_moments(job: Job, leaf: Leaf, seen: Callable[[int], None] | None = None) -> MixedMoments:
+    """Moments of one leaf: the function that every engine calls.
+
+    ``seen`` is told the number of rows of each block.
+
+    Raises
+    ------
+    DataError
+        A damaged, changed or contradictory file, or a value that breaks the plan: file and place are named.
+    """
+    refuse_changed(job, leaf)
+    plan = job.plan
+    gatherer = Gatherer(stored_numbers(plan), stored_categories(plan), job.rule.k, plan.max_levels)
+    batcher = Batcher(plan)
+    for book in batcher.books:
+        book.cap = None  # the cap is the gatherer's, by frequency
+    left_out = 0
+    with threadpool_limits(1):
+        for batch in iter_batches(job.source, plan, BATCH_ROWS, only=leaf.parts, batcher=batcher):
+            left_out += _gather(gatherer, batch, job)
+            if seen is not None:
+                seen(batch.rows)
+    return gatherer.result(left_out)
+
+
+def _gather(gatherer: Gatherer, batch: Batch, job: Job) -> int:
+    """Add a batch's rows that have every target; how many have not."""
+    folds = fold_numbers(batch, job)
+    numbers = batch.numbers
+    if batch.targets.shape[1]:
+        stacked = np.empty((numbers.shape[1] + batch.targets.shape[1], batch.rows))
+        stacked[: numbers.shape[1]], stacked[numbers.shape[1] :] = numbers.T, batch.targets.T
+        numbers = stacked.T
+    codes = [batch.codes[:, c] for c in range(batch.codes.shape[1])]
+    weights = batch.weights
+    absent = np.isnan(batch.targets).any(axis=1)
+    if absent.any():
+        keep = np.flatnonzero(~absent)
+        numbers, folds, codes = numbers[keep], folds[keep], [code[keep] for code in codes]
+        weights = None if weights is None else weights[keep]
+    gatherer.add(numbers, codes, [book.levels for book in batch.books], folds, weights)
+    return int(absent.sum())
+
+
+def fold_numbers(batch: Batch, job: Job) -> np.ndarray:
+    """(n,) folds of a batch's rows."""
+    if job.rule.kind == "column":
+        assert batch.fold is not None
+        return job.rule.by_label(batch.fold, batch.fold_book.levels)
+    if job.rule.kind == "group":
+        assert batch.group is not None
+        return job.rule.by_group(batch.group)
+    return job.rule.by_row(batch.first_row, batch.rows)
+
+
+def run_job(
+    job: Job,
+    leaves: Iterable[Leaf] | None = None,
+    *,
+    threads: int = 1,
+    checkpoint: str | os.PathLike[str] | None = None,
+    save_seconds: float = SAVE_SECONDS,
+    watch: Watch | None = None,
+) -> MomentSet:
+    """Do a job, or some leaves of it, on this machine.
+
+    Parameters
+    ----------
+    job, leaves : what to do; all leaves by default.
+    threads : leaves done at a time; the result has the same bits for any number.
+    checkpoint : a moments file that holds what is done. If it exists and is of this job, only the
+        rest is done, and the result has the same bits as without the interruption.
+    save_seconds : write the checkpoint at most so often.
+    watch : is told the progress after every block.
+
+    Raises
+    ------
+    DataError
+        See `leaf_moments`; or the checkpoint belongs to another job.
+    """
+    forest = _resumed(job, checkpoint)
+    wanted = job.leaves if leaves is None else tuple(leaves)
+    done = covered(forest, job.card.leaves)
+    todo = [leaf for leaf in wanted if leaf.index not in done]
+    saved = time.monotonic()
+    for leaf, moments in _each(job, todo, threads, _Counter(job, wanted, watch)):
+        add_node(forest, (0, leaf.index), moments, job.card.leaves)
+        if checkpoint is not None and time.monotonic() - saved >= save_seconds:
+            write_moments(checkpoint, as_set(job, forest))
+            saved = time.monotonic()
+    if checkpoint is not None and todo:
+        write_moments(checkpoint, as_set(job, forest))
+    return as_set(job, forest)
+
+
+def as_set(job: Job, forest: dict[Node, MixedMoments]) -> MomentSet:
+    """A job's forest with its papers."""
+    return MomentSet(job.plan, job.rule, (job.card,), {job.card.id: forest})
+
+
+def _resumed(job: Job, checkpoint: str | os.PathLike[str] | None) -> dict[Node, MixedMoments]:
+    if checkpoint is None or not os.path.exists(checkpoint):
+        return {}
+    found = read_moments(checkpoint)
+    if set(found.nodes) != {job.card.id}:
+        raise DataError(
+            f"{os.fspath(checkpoint)} holds the moments of another job (other files, columns or folds): "
+            f"remove it, or choose another name"
+        )
+    return dict(found.nodes[job.card.id])
+
+
+class _Counter:
+    """Rows seen so far, told to whoever watches."""
+
+    def __init__(self, job: Job, leaves: Iterable[Leaf], watch: Watch | None) -> None:
+        rows = [part.rows for leaf in leaves for part in leaf.parts]
+        self.total = None if None in rows else sum(r or 0 for r in rows)
+        self.rows, self.start, self.watch = 0, time.monotonic(), watch
+
+    def __call__(self, rows: int) -> None:
+        self.rows += rows
+        if self.watch is not None:
+            self.watch(Progress(self.rows, self.total, time.monotonic() - self.start))
+
+
+def _each(job: Job, leaves: list[Leaf], threads: int, seen: _Counter) -> Iterator[tuple[Leaf, MixedMoments]]:
+    """Leaves with their moments, in order; with threads a few are done ahead."""
+    if threads <= 1:
+        for leaf in leaves:
+            yield leaf, leaf_moments(job, leaf, seen)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        ahead: deque = deque()
+        rest = iter(leaves)
+        try:
+            for leaf in rest:
+                ahead.append((leaf, pool.submit(leaf_moments, job, leaf, seen)))
+                if len(ahead) > threads:
+                    first, future = ahead.popleft()
+                    yield first, future.result()
+            while ahead:
+                first, future = ahead.popleft()
+                yield first, future.result()
+        finally:
+            for _, future in ahead:
+                future.cancel()
