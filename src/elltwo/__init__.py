@@ -15,6 +15,10 @@ __version__ = "0.1.0"
 _WINGS: dict[str, str] = {
     "DecayPlan": "elltwo.facts.decayplan",
     "decay_plan": "elltwo.decay.planning",
+    "audit": "elltwo.decay.auditing",
+    "symmetries": "elltwo.decay.symmetry",
+    "rebalance": "elltwo.decay.rebalancing",
+    "couple": "elltwo.decay.trunk_heads",
     "Strength": "elltwo.facts.strength",
     "convert": "elltwo.laws.converting",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -40,6 +40,7 @@ class Experiment:
     roles: Mapping[int, str] = field(default_factory=dict)
     seed: int = 0
     dtype: torch.dtype = torch.float64
+    exact_eps: bool = False
 
     @contextmanager
     def prepared(self) -> Iterator[Experiment]:
@@ -50,14 +51,15 @@ class Experiment:
             for p in self.model.parameters():
                 if id(p) in self.roles:
                     p.data = moved(p.data, self.roles[id(p)])
-            _shrink_eps(self.model)
+            if not self.exact_eps:
+                _shrink_eps(self.model)
             with torch.enable_grad():
                 yield replace(self, batch=map_tensors(self.batch, self._like))
 
     def outputs(self) -> list[torch.Tensor]:
         """Differentiable outputs of one forward pass (call inside :meth:`prepared`); dropout masks repeat."""
         torch.manual_seed(self.seed + 1)
-        with _SmallEps():
+        with nullcontext() if self.exact_eps else _SmallEps():
             out = call(self.model, self.batch, self.forward)
             return differentiable(self.loss(out) if self.loss else out)
 

@@ -125,6 +125,22 @@ def _policy(
     return Policy(name, weight_decay, invariant, decayed, widths, checked)
 
 
+def traced_roles(
+    model: nn.Module, tensors: Mapping[str, torch.Tensor], batch: Any, forward: Any, loss: Any
+) -> dict[int, str]:
+    """Role per parameter id, of the parameters that the batch touches.
+
+    Raises
+    ------
+    InputError
+        If there is no batch to trace, or the forward pass fails.
+    """
+    if batch is None and forward is None:
+        raise InputError("no batch was given and the model documents none: pass the batch of one training step")
+    roles = _trace(model, tensors, batch, forward, loss).roles
+    return {i: r.role for i, r in roles.items() if r.role != "unused"}
+
+
 def _trace(
     model: nn.Module, tensors: Mapping[str, torch.Tensor], batch: Any, forward: Any, loss: Any
 ) -> Traced:

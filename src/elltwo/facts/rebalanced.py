@@ -1,0 +1,44 @@
+"""What a rebalancing did. Plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Move:
+    """One symmetry along which the parameters were moved.
+
+    ``before``/``after``: sum of squares of the tensors that take part. ``path_norm``: sum over units of
+    2 |v_j| ||u_j||, what that sum of squares comes down to when only this symmetry is balanced (None when the
+    symmetry does not split into units).
+    """
+
+    symmetry: str
+    units: int
+    before: float
+    after: float
+    path_norm: float | None
+
+
+@dataclass(frozen=True)
+class Rebalanced:
+    """Sum of squares of all trainable parameters before and after, and how far the outputs moved (relative)."""
+
+    before: float
+    after: float
+    change: float
+    moves: tuple[Move, ...]
+    sweeps: int
+
+    def penalty(self, weight_decay: float) -> float:
+        """(weight_decay/2) ||w||^2 after the move: for balanced pairs, weight_decay * sum_j |v_j| ||u_j||."""
+        return 0.5 * weight_decay * self.after
+
+    def __str__(self) -> str:
+        head = (
+            f"||w||^2 from {self.before:.6g} to {self.after:.6g} with the same outputs "
+            f"(relative change {self.change:.1e}, {self.sweeps} sweeps)"
+        )
+        lines = [f"  {m.symmetry}: {m.before:.6g} -> {m.after:.6g} ({m.units} units)" for m in self.moves]
+        return "\n".join([head, *lines])
