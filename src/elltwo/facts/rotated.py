@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
 from elltwo.facts.spectrum import Spectrum
+
+
+class Direct(Protocol):
+    """Coefficients at one λ per target without the map: faster, or possible where the map is not kept."""
+
+    def at(self, alphas: np.ndarray) -> np.ndarray:
+        """(p, t) coefficients, prior mean and free part included, for alphas (t,)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,7 @@ class Rotated:
     total : (t,) ‖b‖² after the free block is projected out: ‖z‖² + rest.
     b : (n, t) or None: the targets, centred and scaled by √w, if rows were kept.
     noise : standard deviation of the noise, if known.
+    direct : coefficients at a λ by a shorter way than the map, or None.
     """
 
     spectrum: Spectrum
@@ -33,6 +43,7 @@ class Rotated:
     total: np.ndarray
     b: np.ndarray | None = field(default=None, repr=False)
     noise: float | None = None
+    direct: Direct | None = field(default=None, repr=False)
 
     @property
     def targets(self) -> int:

@@ -18,8 +18,9 @@ def leftover(s: np.ndarray, alphas: np.ndarray) -> np.ndarray:
     s2, a = np.asarray(s, dtype=float)[:, None] ** 2, np.atleast_1d(np.asarray(alphas, dtype=float))[None, :]
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = a / (s2 + a)
-    ratio = np.where(np.isinf(a), 1.0, ratio)
-    return np.where(a == 0, 0.0, ratio)
+    ratio[:, np.isinf(a[0])] = 1.0
+    ratio[:, a[0] == 0] = 0.0
+    return ratio
 
 
 def gains(s: np.ndarray, alphas: np.ndarray) -> np.ndarray:

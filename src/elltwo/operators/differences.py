@@ -5,6 +5,7 @@ The null space of L is a block of free directions, as an intercept is: no λ shr
 
 from __future__ import annotations
 
+from functools import cached_property
 from math import comb
 from typing import Literal, get_args
 
@@ -12,13 +13,15 @@ import numpy as np
 import scipy.sparse as sp
 
 from elltwo.errors import InputError, unknown_option
-from elltwo.operators.base import MatrixOperator
+from elltwo.operators.base import Operator
 
 Edge = Literal["free", "periodic", "zero"]
 
 
-class DifferenceOperator(MatrixOperator):
+class DifferenceOperator(Operator):
     """A sparse L on a grid that knows its null space and, where it has one, its symbol.
+
+    The matrix is made when something multiplies by it; a symbol needs no matrix.
 
     Attributes
     ----------
@@ -31,11 +34,29 @@ class DifferenceOperator(MatrixOperator):
         ``"free"``: no condition at the edge (Neumann for the Laplacian); ``"periodic"``; ``"zero"``.
     """
 
-    def __init__(
-        self, matrix: sp.csr_array, kind: str, order: int, grid: tuple[int, ...], edge: Edge
-    ) -> None:
-        super().__init__(matrix)
+    def __init__(self, rows: int, kind: str, order: int, grid: tuple[int, ...], edge: Edge) -> None:
+        super().__init__((rows, int(np.prod(grid))))
         self.kind, self.order, self.image_shape, self.edge = kind, order, grid, edge
+
+    @cached_property
+    def matrix(self) -> sp.csr_array:
+        """L as a sparse array."""
+        grid, edge = self.image_shape, self.edge
+        if self.kind == "differences":
+            return _differences(grid[0], self.order, edge)
+        steps = [(axis, _differences(n, 1, edge)) for axis, n in enumerate(grid) if n > 1]
+        if self.kind == "gradient":
+            return sp.csr_array(sp.vstack([_along(grid, axis, D) for axis, D in steps]))
+        total = sp.csr_array((self.shape[1], self.shape[1]))
+        for axis, D in steps:
+            total = total + _along(grid, axis, D.T @ D)
+        return sp.csr_array(total)
+
+    def _forward(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(self.matrix @ x)
+
+    def _backward(self, y: np.ndarray) -> np.ndarray:
+        return np.asarray(self.matrix.T @ y)
 
     def null_space(self) -> np.ndarray:
         """Return an orthonormal basis (n, q) of the null space: polynomials or the constant; q may be 0."""
@@ -82,35 +103,36 @@ def differences(n: int, order: int = 1, edge: Edge = "free") -> DifferenceOperat
         raise InputError(
             f"differences need an order of at least 1 and more points than it; got order {order} on {n} points"
         )
-    stencil = np.array([(-1.0) ** (order - k) * comb(order, k) for k in range(order + 1)])
-    if edge == "free":
-        matrix = sp.diags_array(stencil, offsets=range(order + 1), shape=(n - order, n))
-    elif edge == "zero":
-        matrix = sp.diags_array(stencil, offsets=range(-order, 1), shape=(n + order, n))
-    else:
-        shift = sp.csr_array((np.ones(n), (np.arange(n), (np.arange(n) + 1) % n)), shape=(n, n))
-        step, matrix = shift - sp.eye_array(n), sp.eye_array(n)
-        for _ in range(order):
-            matrix = step @ matrix
-    return DifferenceOperator(sp.csr_array(matrix), "differences", order, (n,), edge)
+    rows = {"free": n - order, "zero": n + order, "periodic": n}[edge]
+    return DifferenceOperator(rows, "differences", order, (n,), edge)
 
 
 def gradient(grid: tuple[int, ...], edge: Edge = "free") -> DifferenceOperator:
     """Return first differences along every axis of a grid, stacked."""
     _check_grid(grid, edge)
-    parts = [_along(grid, axis, differences(n, 1, edge).matrix) for axis, n in enumerate(grid) if n > 1]
-    return DifferenceOperator(sp.csr_array(sp.vstack(parts)), "gradient", 1, tuple(grid), edge)
+    extra = {"free": -1, "zero": 1, "periodic": 0}[edge]
+    size = int(np.prod(grid))
+    rows = sum(size // n * (n + extra) for n in grid if n > 1)
+    return DifferenceOperator(rows, "gradient", 1, tuple(grid), edge)
 
 
 def laplacian(grid: tuple[int, ...], edge: Edge = "free") -> DifferenceOperator:
     """Return the sum of second differences along every axis, Neumann where ``edge`` is free; symmetric."""
     _check_grid(grid, edge)
-    total = sp.csr_array((int(np.prod(grid)),) * 2)
-    for axis, n in enumerate(grid):
-        if n > 1:
-            D = differences(n, 1, edge).matrix
-            total = total + _along(grid, axis, D.T @ D)
-    return DifferenceOperator(sp.csr_array(total), "laplacian", 2, tuple(grid), edge)
+    return DifferenceOperator(int(np.prod(grid)), "laplacian", 2, tuple(grid), edge)
+
+
+def _differences(n: int, order: int, edge: Edge) -> sp.csr_array:
+    stencil = np.array([(-1.0) ** (order - k) * comb(order, k) for k in range(order + 1)])
+    if edge == "free":
+        return sp.csr_array(sp.diags_array(stencil, offsets=range(order + 1), shape=(n - order, n)))
+    if edge == "zero":
+        return sp.csr_array(sp.diags_array(stencil, offsets=range(-order, 1), shape=(n + order, n)))
+    ring = sp.csr_array((np.ones(n), (np.arange(n), (np.arange(n) + 1) % n)), shape=(n, n))
+    step, matrix = ring - sp.eye_array(n), sp.eye_array(n)
+    for _ in range(order):
+        matrix = step @ matrix
+    return sp.csr_array(matrix)
 
 
 def _along(grid: tuple[int, ...], axis: int, matrix: sp.csr_array) -> sp.csr_array:

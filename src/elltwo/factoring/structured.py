@@ -1,0 +1,221 @@
+"""Spectrum from a diagonal form: exact directions when they are few, bins of them when they are many.
+
+Selection curves are sums over directions of smooth functions of s²; eight bins per octave of s², each
+at its mean, change them by about 1e-4 and make a choice of λ cost little beside the transforms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from elltwo.errors import UsageError
+from elltwo.factoring.clean import svd_floor
+from elltwo.factoring.diagonal import Diagonal
+from elltwo.facts.rotated import Rotated
+from elltwo.facts.spectrum import Free, Origin, Spectrum, Trace
+
+EXACT = 1 << 14  # directions up to which each is kept
+SHIFT = 52 - 3  # bits of a float64 dropped: three of the mantissa stay, eight bins per octave
+
+
+@dataclass(frozen=True)
+class Parts:
+    """gamma2 : (k,) s² per direction, 0 where free; free : (q,) flat positions; least : s² to keep above."""
+
+    gamma2: np.ndarray
+    free: np.ndarray
+    least: float
+
+
+@dataclass(frozen=True)
+class StructuredDirect:
+    """Coefficients x̂ = a b̂/(a² + λℓ²), transformed back.
+
+    Attributes
+    ----------
+    diagonal : the diagonal form; data : b̂; floor : a² below which λ = 0 drops a direction.
+    offset : (n,) prior mean, or None.
+    """
+
+    diagonal: Diagonal
+    data: tuple[np.ndarray, ...]
+    floor: float
+    offset: np.ndarray | None
+
+    def at(self, alphas: np.ndarray) -> np.ndarray:
+        """(n, t) coefficients at one λ per target."""
+        columns = [self._one(field, float(a)) for field, a in zip(self.data, alphas, strict=True)]
+        out = np.column_stack(columns) if len(columns) > 1 else columns[0][:, None]
+        return out if self.offset is None else out + self.offset.reshape(out.shape[0], -1)
+
+    def _one(self, data: np.ndarray, alpha: float) -> np.ndarray:
+        a, ell2 = self.diagonal.a, self.diagonal.ell2
+        if alpha == 0 or np.isinf(alpha):
+            live = np.abs(a) > self.floor * np.abs(a).max()
+            live = live if alpha == 0 else live & (np.zeros(a.shape, bool) if ell2 is None else ell2 == 0)
+            x = np.divide(data, a, out=np.zeros_like(data), where=live)
+        else:
+            x = a * a
+            x += alpha if ell2 is None else alpha * ell2
+            if ell2 is not None:  # a = ℓ = 0: neither data nor penalty see this direction; it gets nothing
+                x.flat[np.flatnonzero(ell2 == 0)] += np.finfo(float).tiny
+            np.divide(a, x, out=x)
+            x *= data
+        return self.diagonal.from_columns(x)
+
+
+@dataclass(frozen=True)
+class StructuredMap:
+    """V of an exact structured spectrum: coordinates in descending order of s to coefficients.
+
+    Attributes
+    ----------
+    diagonal : the diagonal form; order : (k,) flat positions of the kept directions.
+    scale : (k,) sign(a)/ℓ.
+    """
+
+    diagonal: Diagonal
+    order: np.ndarray
+    scale: np.ndarray
+
+    def __matmul__(self, y: np.ndarray) -> np.ndarray:
+        """(n, ...) coefficients of the coordinates y (k, ...)."""
+        flat = np.asarray(y).reshape(self.order.size, -1)
+        out = np.empty((self.diagonal.shape[1], flat.shape[1]))
+        for j in range(flat.shape[1]):
+            field = np.zeros(self.diagonal.a.shape)
+            field.flat[self.order] = self.scale * flat[:, j]
+            out[:, j] = self.diagonal.from_columns(field)
+        return out.reshape(-1, *np.shape(y)[1:])
+
+    def toarray(self) -> np.ndarray:
+        """(n, k) the map itself."""
+        return self @ np.eye(self.order.size)
+
+
+@dataclass(frozen=True)
+class BinnedMap:
+    """The map of a binned spectrum, which keeps sums over directions and not the directions."""
+
+    def __matmul__(self, y: np.ndarray) -> np.ndarray:
+        raise UsageError(
+            f"this spectrum keeps bins, not single directions, because there are more than {EXACT}: "
+            "use the solution's coefficients, or a smaller problem"
+        )
+
+    def toarray(self) -> np.ndarray:
+        """Refuse, in a sentence."""
+        return self @ np.zeros(0)
+
+
+def factor_structured(
+    diagonal: Diagonal,
+    b: np.ndarray,
+    image: np.ndarray | None = None,
+    x0: np.ndarray | None = None,
+    noise: float | None = None,
+    exact: bool | None = None,
+) -> Rotated:
+    """Return the Rotated of min ‖A x − b‖² + λ‖L(x − x0)‖² from a diagonal form; b (m, t).
+
+    ``image`` is A x0, subtracted from b. ``exact`` keeps every direction (default: up to EXACT of them).
+    """
+    b = b if image is None else b - image.reshape(b.shape[0], -1)
+    data = tuple(diagonal.to_rows(column) for column in b.T)
+    parts = _parts(diagonal)
+    keep_all = b.shape[1] > 1 or diagonal.a.size <= EXACT if exact is None else exact
+    free_rows = _free_rows(diagonal, parts, data)
+    make = _exact if keep_all else _binned
+    s, z, mapping, trace, dropped = make(diagonal, parts, data)
+    inside = np.array([column @ column for column in b.T]) - (free_rows.z**2).sum(axis=0)
+    lost = _outside(diagonal, b, inside - (z**2).sum(axis=0), dropped)
+    spectrum = Spectrum(
+        s=s,
+        map=mapping,
+        rows=None,
+        free=Free(False, np.zeros(diagonal.shape[1]), free_rows.T),
+        shape=diagonal.shape,
+        weight=float(diagonal.shape[0]),
+        dropped=dropped,
+        origin=Origin(diagonal.kind, diagonal.reason, squared=False),
+        x0=x0,
+        trace=trace,
+    )
+    direct = StructuredDirect(diagonal, data, svd_floor(diagonal.shape), x0)
+    return Rotated(
+        spectrum, z, free_rows.z, np.zeros(b.shape[1]), np.maximum(lost, 0.0), inside, None, noise, direct
+    )
+
+
+@dataclass(frozen=True)
+class FreeRows:
+    """z : (q, t) coordinates of b in the free block; T : (n, q) with A T = Q."""
+
+    z: np.ndarray
+    T: np.ndarray
+
+
+def _parts(diagonal: Diagonal) -> Parts:
+    gamma2 = (diagonal.a * diagonal.a).ravel()
+    floor = svd_floor(diagonal.shape) ** 2
+    free = np.zeros(0, np.intp)
+    if diagonal.ell2 is not None:
+        unseen = np.flatnonzero(diagonal.ell2 == 0)
+        free = unseen[gamma2[unseen] > floor * gamma2.max()]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gamma2 /= diagonal.ell2.ravel()
+        gamma2[unseen] = 0.0
+    return Parts(gamma2, free, float(gamma2.max()) * floor)
+
+
+def _outside(diagonal: Diagonal, b: np.ndarray, left: np.ndarray, dropped: int) -> np.ndarray:
+    """(t,) energy of b that no direction reaches; exactly 0 where the directions span all rows."""
+    complete = diagonal.a.size >= b.shape[0] and dropped == 0
+    return np.zeros(b.shape[1]) if complete else np.maximum(left, 0.0)
+
+
+def _free_rows(diagonal: Diagonal, parts: Parts, data: tuple[np.ndarray, ...]) -> FreeRows:
+    if parts.free.size == 0:
+        return FreeRows(np.zeros((0, len(data))), np.zeros((diagonal.shape[1], 0)))
+    T = np.column_stack([_free_column(diagonal, place) for place in parts.free])
+    return FreeRows(np.array([field.ravel()[parts.free] for field in data]).T, T)
+
+
+def _free_column(diagonal: Diagonal, place: int) -> np.ndarray:
+    size = diagonal.shape[1]
+    if place == 0 and diagonal.kind in ("dct", "fft"):  # frequency zero is the constant
+        return np.full(size, size**-0.5 / diagonal.a.flat[0])
+    field = np.zeros(diagonal.a.shape)
+    field.flat[place] = 1.0 / diagonal.a.flat[place]
+    return diagonal.from_columns(field)
+
+
+def _exact(diagonal: Diagonal, parts: Parts, data: tuple[np.ndarray, ...]):  # type: ignore[no-untyped-def]
+    """s, z, map, no trace, and how many directions were dropped; every direction on its own."""
+    order = np.argsort(-parts.gamma2, kind="stable")
+    k = int(np.sum(parts.gamma2 > parts.least))
+    order = order[:k]
+    sign = np.sign(diagonal.a.ravel()[order])
+    ell = 1.0 if diagonal.ell2 is None else np.sqrt(diagonal.ell2.ravel()[order])
+    z = np.column_stack([sign * field.ravel()[order] for field in data])
+    dropped = parts.gamma2.size - k - parts.free.size
+    return np.sqrt(parts.gamma2[order]), z, StructuredMap(diagonal, order, sign / ell), None, dropped
+
+
+def _binned(diagonal: Diagonal, parts: Parts, data: tuple[np.ndarray, ...]):  # type: ignore[no-untyped-def]
+    """The same from bins: the exponent and three mantissa bits of s² number them, so no logarithm is taken."""
+    bins = parts.gamma2.view(np.int64) >> SHIFT
+    least = np.array([max(parts.least, np.finfo(float).tiny)])
+    bins -= int(least.view(np.int64)[0] >> SHIFT)
+    np.maximum(bins, 0, out=bins)
+    energy = data[0].ravel() ** 2
+    count = np.bincount(bins)
+    mean = np.bincount(bins, weights=parts.gamma2) / np.maximum(count, 1)
+    total = np.bincount(bins, weights=energy)
+    used = np.flatnonzero(count[1:])[::-1] + 1  # bin 0 holds what is free or dropped
+    s = np.sqrt(mean[used])
+    trace = Trace(s, count[used].astype(float))
+    dropped = int(count[0]) - parts.free.size
+    return s, np.sqrt(total[used])[:, None], BinnedMap(), trace, dropped
