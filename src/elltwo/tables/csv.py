@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -61,16 +62,14 @@ class Text:
 
     def open(self) -> io.BufferedIOBase:
         """A Python byte stream of the decompressed content, for samples and messages."""
-        if self.data is not None:
-            raw: io.BufferedIOBase = io.BytesIO(self.data)
-        elif is_remote(self.path):
-            raw = io.BytesIO(open_input(self.path).read())
-        else:
+        if self.data is None and not is_remote(self.path):
             try:
-                raw = open(self.path, "rb")  # noqa: SIM115 - the caller closes what it gets
+                opened = gzip.open(self.path) if self.compressed else open(self.path, "rb")  # noqa: SIM115 - the caller closes it
             except OSError as error:
                 raise unreadable(self.path, error) from None
-        return gzip.open(raw) if self.compressed else raw  # type: ignore[return-value]  # GzipFile reads bytes
+            return opened  # type: ignore[return-value]  # GzipFile reads bytes
+        raw = io.BytesIO(self.data if self.data is not None else open_input(self.path).read())
+        return gzip.open(raw) if self.compressed else raw  # type: ignore[return-value]  # as above
 
     def rows(self, stream: io.BufferedIOBase) -> Iterator[list[str]]:
         """Rows of a byte stream as Python's csv module splits them, blank lines left out."""
@@ -109,13 +108,7 @@ def describe(path: str, data: bytes | None = None, encoding: str = "utf-8") -> T
 
 
 def _head(text: Text) -> str:
-    try:
-        with text.open() as stream:
-            start = stream.read(HEAD)
-    except (EOFError, OSError) as error:
-        raise DataError(
-            f"{text.short} is not a complete gzip file ({error}): copy or compress it again"
-        ) from None
+    start = _first_bytes(text, HEAD)
     if not start.strip(b"\xef\xbb\xbf \t\r\n"):
         raise DataError(f"{text.short} is empty: a table has a line of column names and then its rows")
     if start[:2] in (b"\xff\xfe", b"\xfe\xff") and text.encoding == "utf-8":
@@ -132,6 +125,16 @@ def _head(text: Text) -> str:
         ):  # a letter cut in two by the end of the sample
             return start[: error.start].removeprefix(b"\xef\xbb\xbf").decode(text.encoding)
         raise _wrong_encoding(text, start.count(b"\n", 0, error.start) + 1) from None
+
+
+def _first_bytes(text: Text, size: int) -> bytes:
+    try:
+        with text.open() as stream:
+            return stream.read(size)
+    except (EOFError, OSError, zlib.error) as error:
+        raise DataError(
+            f"{text.short} is not a complete gzip file ({error}): copy or compress it again"
+        ) from None
 
 
 def _reencode(text: Text, guess: str) -> str:
@@ -185,21 +188,18 @@ def _decimal_comma(text: Text, head: str) -> bool:
 
 def sample(text: Text, blocks: int = BLOCKS) -> list[list[str]]:
     """Data rows of the head and of blocks spread evenly over the file (compressed files: the head alone)."""
-    if text.compressed or is_remote(text.path):
-        size, whole = 0, text.compressed
-        with text.open() as stream:
-            start = stream.read(WHOLE)
-        whole = len(start) < WHOLE
-    else:
-        with text.open() as stream:
-            size = stream.seek(0, io.SEEK_END)
-            stream.seek(0)
-            whole = size <= WHOLE
-            start = stream.read(WHOLE if whole else HEAD)
+    size = 0 if text.compressed or is_remote(text.path) else _size(text)
+    start = _first_bytes(text, HEAD if size > WHOLE else WHOLE)
+    whole = len(start) == size if size else len(start) < WHOLE
     rows = list(text.rows(io.BytesIO(start if whole else start[: start.rfind(b"\n") + 1])))[1:]
-    if not whole and size:
+    if not whole and size and not text.encoding.lower().startswith(("utf-16", "utf-32")):
         rows += _strided(text, size, blocks)
     return [row for row in rows if len(row) == len(text.names)]
+
+
+def _size(text: Text) -> int:
+    with text.open() as stream:
+        return stream.seek(0, io.SEEK_END)
 
 
 def _strided(text: Text, size: int, blocks: int) -> list[list[str]]:
