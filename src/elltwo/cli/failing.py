@@ -40,6 +40,14 @@ def _click_sentence(error: click.ClickException) -> str:
     return f"{sentence} (see {ctx.command_path} --help)" if ctx is not None else sentence
 
 
+def _forget_stdout() -> None:
+    """Throw away what stdout still holds when it cannot be written, or Python complains again at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def guarded(run: Callable[[], object], as_json: bool) -> int:
     """Run a command and turn whatever stops it into a sentence and an exit code."""
     try:
@@ -56,11 +64,11 @@ def guarded(run: Callable[[], object], as_json: bool) -> int:
         return report_failure(USAGE, type(error).__name__, _click_sentence(error), as_json)
     except ElltwoError as error:
         return report_failure(error.exit_code, type(error).__name__, str(error), as_json)
-    except BrokenPipeError:
-        # the reader of stdout has gone (| head): not worth a word, but Python would complain at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of stdout has gone (| head): not worth a word
+        _forget_stdout()
         return RUNTIME
     except OSError as error:
+        _forget_stdout()
         return report_failure(RUNTIME, type(error).__name__, _os_sentence(error), as_json)
     except MemoryError:
         sentence = "not enough memory: use fewer columns (--drop) or rows, or a machine with more memory"

@@ -1,0 +1,199 @@
+"""``elltwo fit``: a table in, a choice of strength and its explanation out."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from elltwo.cli.console import dim, progress, put, put_json, say
+from elltwo.cli.settings import settings
+from elltwo.errors import UsageError
+
+HELP = """Fit a ridge to a table, choose its strength, explain the result.
+
+DATA is CSV or TSV (plain or .gz), Parquet, Arrow or Feather, or - for standard input.
+
+\b
+  elltwo fit houses.csv --target price
+  elltwo fit houses.csv -t price -o houses.json --report houses.html
+  elltwo fit visits.parquet -t bill --group patient --rule kfold --folds 10
+  elltwo fit mail.csv -t spam --task classify --alpha 10
+"""
+
+
+class Alpha(click.ParamType):
+    """``auto`` or a number >= 0."""
+
+    name = "NUMBER|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | None:
+        """None for auto."""
+        if value is None or isinstance(value, float):
+            return value
+        if str(value) == "auto":
+            return None
+        try:
+            number = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number nor 'auto'", param, ctx)
+        if not number >= 0:
+            self.fail(f"a strength is a number >= 0, got {value}: 0 is none, inf the mean alone", param, ctx)
+        return number
+
+
+TABLE = (
+    click.option("--target", "-t", multiple=True, metavar="COL", help="Column to predict (may be given again)."),
+    click.option("--task", type=click.Choice(["regress", "classify"]), default="regress", show_default=True,
+                 help="Predict a number, or a class."),
+    click.option("--weights", metavar="COL", help="Column of row weights."),
+    click.option("--group", metavar="COL", help="Rows of one group stay in one fold."),
+    click.option("--fold-column", metavar="COL", help="Column that says which fold a row is in."),
+    click.option("--categorical", multiple=True, metavar="COL", help="A column of numbers that are names."),
+    click.option("--date", multiple=True, metavar="COL=USE", help="Use a date: ordinal (days) or parts."),
+    click.option("--drop", multiple=True, metavar="COL", help="Leave a column out."),
+    click.option("--na", multiple=True, metavar="TEXT", help="One more spelling of a missing value."),
+    click.option("--encoding", default="utf-8", show_default=True, help="Encoding of text files."),
+)  # fmt: skip
+STRENGTH = (
+    click.option("--alpha", type=Alpha(), default="auto", show_default=True, help="The strength λ."),
+    click.option("--rule", default="loo", show_default=True,
+                 help="How λ is chosen: loo, kfold, gcv, rgcv, evidence, mallows, aicc."),
+    click.option("--one-se", is_flag=True, help="The strongest λ within one standard error of the best."),
+    click.option("--folds", default=5, show_default=True, help="Parts for K-fold and for the honest error."),
+    click.option("--ordered", is_flag=True, help="Folds are runs of rows, for data in time order."),
+    click.option("--standardize/--no-standardize", default=True, show_default=True,
+                 help="Penalize columns divided by their standard deviation."),
+    click.option("--seed", default=0, show_default=True, help="Which random folds."),
+)  # fmt: skip
+
+
+def attach(options: tuple[Callable[[Any], Any], ...]) -> Callable[[Any], Any]:
+    """Several options at once, in the order in which --help shows them."""
+
+    def decorate(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def check_places(*places: str | None) -> None:
+    """Before any work: refuse an output whose folder cannot take it."""
+    import os
+
+    for place in filter(None, places):
+        folder = Path(place).resolve().parent
+        if not folder.is_dir():
+            raise UsageError(f"cannot write {place}: its folder does not exist; make it first")
+        if not os.access(folder, os.W_OK) and not Path(place).exists():
+            raise UsageError(f"cannot write {place}: its folder may not be written to; choose another")
+
+
+def reproduce(data: str, params: dict[str, Any]) -> str:
+    """The command line that makes the same fit."""
+    words = ["elltwo", "fit", data]
+    for name, value in params.items():
+        flag = f"--{name.replace('_', '-')}"
+        if name == "standardize":
+            words += [] if value else ["--no-standardize"]
+        elif isinstance(value, bool):
+            words += [flag] if value else []
+        elif isinstance(value, (tuple, list)):
+            words += [w for v in value for w in (flag, str(v))]
+        elif value is not None and (name, value) not in DEFAULTS:
+            words += [flag, repr(value) if isinstance(value, float) else str(value)]
+    return shlex.join(words)
+
+
+DEFAULTS = {("rule", "loo"), ("folds", 5), ("seed", 0), ("task", "regress"), ("encoding", "utf-8")}
+
+
+def split_options(params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options of the table, and options of the fit."""
+    wishes = ("alpha", "rule", "one_se", "folds", "ordered", "standardize", "seed")
+    return {k: v for k, v in params.items() if k not in wishes}, {k: params[k] for k in wishes}
+
+
+def run_fit(data: str, params: dict[str, Any], *, quiet: bool = False) -> tuple[Any, Any]:
+    """Read, plan, fit; the facts and the model. Shared by ``fit`` and ``demo``."""
+    from elltwo.cli.building import build_model
+    from elltwo.cli.fitting import Asked, fit
+    from elltwo.cli.reading import load, plan_text
+    from elltwo.cli.reports import collected
+
+    table, wishes = split_options(params)
+    if not table["target"]:
+        raise click.UsageError("say which column to predict: --target COL")
+    targets = table.pop("target")
+    with progress(f"reading {data}", quiet):
+        loaded = load(data, targets if len(targets) > 1 else targets[0], **table)
+    if not quiet:
+        say(dim(plan_text(loaded.plan, len(loaded.X)), stream()) + "\n")
+    with progress("choosing the strength", quiet):
+        fitted = fit(loaded, Asked(**wishes))
+    command_line = reproduce(data, params)
+    how = {"source": loaded.name, "command": command_line, **_fingerprint(data)}
+    with progress("collecting the report", quiet):
+        report = collected(fitted, command_line)
+    return fitted, build_model(fitted, how, report)
+
+
+def stream() -> Any:
+    """Where messages go."""
+    import sys
+
+    return sys.stderr
+
+
+def _fingerprint(data: str) -> dict[str, str]:
+    """Size and time of the file, so that a later reader knows whether it is still the same."""
+    path = Path(data)
+    if not path.is_file():
+        return {}
+    status = path.stat()
+    return {"source_bytes": str(status.st_size), "source_mtime_ns": str(status.st_mtime_ns)}
+
+
+@settings("fit", HELP)
+@click.argument("data")
+@attach(TABLE)
+@attach(STRENGTH)
+@click.option("--output", "-o", metavar="MODEL.json", help="Write the model here.")
+@click.option("--report", metavar="FILE.html", help="Write the HTML report here.")
+@click.option("--quiet", "-q", is_flag=True, help="No messages, only the result.")
+def command(
+    data: str, output: str | None, report: str | None, quiet: bool, as_json: bool, **params: Any
+) -> None:
+    """See HELP."""
+    check_places(output, report)
+    fitted, model = run_fit(data, params, quiet=quiet or as_json)
+    if as_json:
+        from elltwo.cli.building import result_dict
+
+        put_json(result_dict(fitted, model))
+    else:
+        from elltwo.cli.summary import summary
+
+        put(summary(fitted))
+    write_outputs(model, output, report, quiet or as_json)
+
+
+def write_outputs(model: Any, output: str | None, report: str | None, quiet: bool) -> None:
+    """The model file and the report, each whole or not at all."""
+    if output:
+        from elltwo.reporting.export import save_model
+
+        save_model(model, output)
+    if report:
+        from elltwo.cli.reports import write_report
+
+        write_report(model, report)
+    if not quiet:
+        for what, place in (("model", output), ("report", report)):
+            if place:
+                say(f"\n{what} written to {place}")

@@ -1,0 +1,76 @@
+"""``elltwo stats``: files, or a share of them, reduced to moments that merge."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from elltwo.cli.console import put_json, say
+from elltwo.cli.settings import settings
+
+HELP = """Reduce a table of any size, or a shard of it, to its moments.
+
+One pass, memory that does not grow with the rows. What is written is enough to choose the strength, fit and
+cross-validate; shards and new data merge (elltwo merge), and elltwo fit reads the result.
+
+\b
+  elltwo stats 'part-*.parquet' -t y --shard 3/16 -o 3.moments
+  elltwo merge *.moments -o all.moments
+  elltwo fit all.moments -t y
+"""
+
+
+def _watch(quiet: bool) -> Any:
+    """A line on the terminal that counts rows; nothing elsewhere."""
+    if quiet or not sys.stderr.isatty():
+        return None
+
+    def show(progress: Any) -> None:
+        sys.stderr.write(f"\r{progress}\033[K")
+        sys.stderr.flush()
+
+    return show
+
+
+@settings("stats", HELP)
+@click.argument("files", nargs=-1, required=True)
+@click.option("--output", "-o", required=True, metavar="FILE.moments", help="Where the moments go.")
+@click.option("--target", "-t", multiple=True, metavar="COL", help="Rows that miss it are left out.")
+@click.option("--shard", "shard_of", metavar="I/N", help="Only the I-th of N shares of the files.")
+@click.option("--folds", default=5, show_default=True, help="Folds for cross-validation.")
+@click.option("--ordered", is_flag=True, help="Folds are runs of rows, for data in time order.")
+@click.option("--seed", default=0, show_default=True, help="Which random folds.")
+@click.option("--weights", metavar="COL", help="Column of row weights.")
+@click.option("--group", metavar="COL", help="Rows of one group stay in one fold.")
+@click.option("--fold-column", metavar="COL", help="Column that says which fold a row is in.")
+@click.option("--categorical", multiple=True, metavar="COL", help="A column of numbers that are names.")
+@click.option("--date", multiple=True, metavar="COL=USE", help="Use a date: ordinal (days) or parts.")
+@click.option("--drop", multiple=True, metavar="COL", help="Leave a column out.")
+@click.option("--na", multiple=True, metavar="TEXT", help="One more spelling of a missing value.")
+@click.option("--encoding", default="utf-8", show_default=True, help="Encoding of text files.")
+@click.option("--threads", default=1, show_default=True, help="Parts read at a time.")
+@click.option("--dask", metavar="ADDRESS", help="Scheduler of a Dask cluster.")
+@click.option("--workers", default=0, help="Dask processes on this machine.")
+@click.option("--restart", is_flag=True, help="Do not take up an unfinished pass.")
+@click.option("--quiet", "-q", is_flag=True, help="No messages.")
+def command(
+    files: tuple[str, ...], output: str, target: tuple[str, ...], date: tuple[str, ...], ordered: bool,
+    restart: bool, quiet: bool, as_json: bool, **options: Any,
+) -> None:  # fmt: skip
+    """See HELP."""
+    from elltwo.cli.commands.fit import check_places
+    from elltwo.cli.reading import date_uses
+    from elltwo.scale.commands import stats_command
+
+    check_places(output)
+    quiet = quiet or as_json
+    made = stats_command(
+        list(files), output, target=list(target) or None, contiguous=ordered, dates=date_uses(date) or None,
+        resume=not restart, say=None if quiet else say, watch=_watch(quiet), **options,
+    )  # fmt: skip
+    if as_json:
+        put_json({"output": output, "absent": made.absent()})
+    elif not quiet:
+        say(f"moments written to {output}")

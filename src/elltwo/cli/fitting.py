@@ -1,0 +1,154 @@
+"""From a loaded table to everything ``elltwo fit`` says: one straight line through the rooms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from elltwo.cli.honest import Choice, Errors, Honest, errors, factored, held_out
+from elltwo.cli.reading import Loaded
+from elltwo.errors import UsageError
+from elltwo.facts.finding import Finding
+from elltwo.facts.problem import Penalty, Problem
+from elltwo.facts.rotated import Fold, Rotated
+from elltwo.facts.selection import Selection
+from elltwo.facts.solution import Solution
+
+MOST_INTERVALS = 2000  # columns up to which posterior intervals are computed: their cost grows with p squared
+MOST_FOLDED = 5000  # columns over which K-fold curves are not added to those of the rule asked for
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user wants besides the table."""
+
+    rule: str = "loo"
+    alpha: float | None = None
+    folds: int = 5
+    ordered: bool = False
+    one_se: bool = False
+    standardize: bool = True
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """All facts of a fit.
+
+    Attributes
+    ----------
+    loaded, asked : the table and the wishes.
+    problem, rotated, selection, solution : the shared objects; selection is None when λ was given.
+    plain : the solution at λ = 0.
+    means, scales : (p,) of the features.
+    lower, upper : (p, t) ends of 95 % posterior intervals, or None where there are too many columns.
+    folds : (n,) fold of each row.
+    honest, errors : held-out predictions and their errors.
+    findings : what to beware of, of the first target.
+    """
+
+    loaded: Loaded
+    asked: Asked
+    problem: Problem
+    rotated: Rotated
+    folded: list[Fold] | None
+    selection: Selection | None
+    solution: Solution
+    plain: Solution
+    means: np.ndarray
+    scales: np.ndarray
+    lower: np.ndarray | None
+    upper: np.ndarray | None
+    folds: np.ndarray
+    honest: Honest
+    errors: Errors
+    findings: tuple[Finding, ...]
+
+
+def fold_numbers(loaded: Loaded, asked: Asked) -> np.ndarray:
+    """(n,) fold of each row: a fold column, groups, runs in order, or at random."""
+    n = len(loaded.X)
+    if asked.folds < 2:
+        raise UsageError(f"--folds must be at least 2, got {asked.folds}")
+    folds = loaded.design.fold_ids(min(asked.folds, n), seed=asked.seed, contiguous=asked.ordered)
+    if np.unique(folds).size < 2:
+        raise UsageError("all rows are in one fold: an honest error needs at least two folds or groups")
+    return folds
+
+
+def fit(loaded: Loaded, asked: Asked) -> Fitted:
+    """Factor once, choose λ, and measure what the choice is worth."""
+    from elltwo.diagnosing import diagnose
+    from elltwo.shrinking.path import shrink
+
+    assert loaded.y is not None
+    problem = Problem(loaded.X, loaded.y, loaded.weights, True, Penalty(standardize=asked.standardize))
+    folds = fold_numbers(loaded, asked)
+    choice = Choice(asked.rule, asked.alpha, asked.one_se)
+    rotated, folded = _factor(problem, folds, choice)
+    selection = _select(rotated, folded, choice, folds)
+    solution = _solve(problem, rotated, choice, selection)
+    honest = held_out(problem, folds, choice)
+    means, scales = _scales(loaded)
+    lower, upper = _intervals(rotated, solution)
+    names, target = loaded.plan.feature_names, loaded.plan.targets[0].name
+    return Fitted(
+        loaded=loaded, asked=asked, problem=problem, rotated=rotated, folded=folded, selection=selection,
+        solution=solution, plain=shrink(rotated, 0.0), means=means, scales=scales, lower=lower, upper=upper,
+        folds=folds, honest=honest, errors=errors(honest, loaded.y, loaded.weights),
+        findings=diagnose(rotated, solution, selection, names, target),
+    )  # fmt: skip
+
+
+def _factor(problem: Problem, folds: np.ndarray, choice: Choice) -> tuple[Rotated, list[Fold] | None]:
+    """With fold spectra where they are asked for or cost little: their curve is worth showing."""
+    from elltwo.factoring.folds import factor_with_folds
+
+    if choice.alpha is None and problem.A.shape[1] <= MOST_FOLDED:
+        return factor_with_folds(problem, folds)
+    return factored(problem, folds, choice)
+
+
+def _select(
+    rotated: Rotated, folded: list[Fold] | None, choice: Choice, folds: np.ndarray
+) -> Selection | None:
+    from elltwo.selecting import RULES, select
+
+    if choice.alpha is not None:
+        return None
+    others = tuple(RULES) if folded is not None else True
+    return select(
+        rotated, choice.rule, folds=folded, one_se=choice.one_se, others=others, folds_of_rows=folds
+    )
+
+
+def _solve(problem: Problem, rotated: Rotated, choice: Choice, selection: Selection | None) -> Solution:
+    """The solution at the chosen λ, refined on the rows where the factorization lost digits."""
+    from elltwo.shrinking.path import shrink
+    from elltwo.shrinking.refine import refine
+
+    alpha = np.full(rotated.targets, choice.alpha) if selection is None else selection.alpha
+    solution = shrink(rotated, alpha)
+    if solution.digits < 8:
+        return refine(problem, rotated, solution) or solution
+    return solution
+
+
+def _scales(loaded: Loaded) -> tuple[np.ndarray, np.ndarray]:
+    """Means and population standard deviations of the features, weighted."""
+    means = np.average(loaded.X, axis=0, weights=loaded.weights)
+    spread = np.average((loaded.X - means) ** 2, axis=0, weights=loaded.weights)
+    return means, np.sqrt(spread)
+
+
+def _intervals(rotated: Rotated, solution: Solution) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """95 % posterior intervals under the Gaussian prior that λ stands for; sampling intervals at λ = 0."""
+    from elltwo.shrinking.inference import posterior_spread, sampling_spread
+
+    few = rotated.spectrum.shape[1] <= MOST_INTERVALS
+    if not few or not np.all(np.isfinite(solution.sigma2) & np.isfinite(solution.alpha)):
+        return None, None
+    spread = posterior_spread if np.all(solution.alpha > 0) else sampling_spread
+    half = 1.959963984540054 * spread(rotated, solution.alpha, solution.sigma2).coef
+    return solution.coef - half, solution.coef + half

@@ -1,0 +1,114 @@
+"""How well a fit predicts, measured on rows that took no part in fitting or in choosing the strength.
+
+Each outer fold is held out once; on the others everything is done again: means, standardization,
+factorization, the choice of λ by the same rule. Varma & Simon, BMC Bioinformatics 7 (2006) 91.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from elltwo.factoring.folds import factor_with_folds
+from elltwo.facts.problem import Problem
+from elltwo.facts.rotated import Fold, Rotated
+from elltwo.selecting.registry import find_rule
+from elltwo.selecting.select import select
+from elltwo.shrinking.path import shrink
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How λ is chosen, so that it can be done again on part of the rows."""
+
+    rule: str
+    alpha: float | None = None
+    one_se: bool = False
+
+    def __call__(self, rotated: Rotated, folds: list[Fold] | None) -> np.ndarray:
+        """λ per target (t,)."""
+        if self.alpha is not None:
+            return np.full(rotated.targets, self.alpha)
+        return select(rotated, self.rule, folds=folds, one_se=self.one_se, others=False).alpha
+
+
+@dataclass(frozen=True)
+class Honest:
+    """Held-out predictions of the whole procedure, of no regularization, and of the training mean.
+
+    Attributes
+    ----------
+    fitted, plain, mean : (n, t) predictions for rows that the fit had not seen.
+    alphas : (K, t) λ chosen without each fold.
+    folds : (n,) outer fold of each row.
+    """
+
+    fitted: np.ndarray
+    plain: np.ndarray
+    mean: np.ndarray
+    alphas: np.ndarray
+    folds: np.ndarray
+
+
+def held_out(problem: Problem, folds: np.ndarray, choice: Choice) -> Honest:
+    """Predict every row from the other folds.
+
+    Parameters
+    ----------
+    problem : the whole problem.
+    folds : (n,) fold numbers.
+    choice : how λ is chosen on each training part; its K-fold uses the remaining folds.
+    """
+    shape = problem.b.shape
+    fitted, plain, mean = np.empty(shape), np.empty(shape), np.empty(shape)
+    alphas = []
+    for k in np.unique(folds):
+        held, train = folds == k, folds != k
+        part = _rows(problem, train)
+        rotated, inner = factored(part, folds[train], choice)
+        alpha = choice(rotated, inner)
+        alphas.append(alpha)
+        for out, strength in ((fitted, alpha), (plain, 0.0)):
+            solution = shrink(rotated, strength)
+            out[held] = problem.A[held] @ solution.coef + solution.intercept
+        mean[held] = np.average(part.b, axis=0, weights=part.weights)
+    return Honest(fitted, plain, mean, np.array(alphas), folds)
+
+
+def factored(problem: Problem, folds: np.ndarray, choice: Choice) -> tuple[Rotated, list[Fold] | None]:
+    """The factored problem, with its folds where the rule reads them and two are left."""
+    from elltwo.factoring.choose import factor
+
+    needs_folds = choice.alpha is None and "folds" in find_rule(choice.rule).needs
+    if needs_folds and np.unique(folds).size >= 2:
+        return factor_with_folds(problem, folds)
+    return factor(problem), None
+
+
+def _rows(problem: Problem, keep: np.ndarray) -> Problem:
+    weights = None if problem.weights is None else problem.weights[keep]
+    return replace(problem, A=problem.A[keep], b=problem.b[keep], weights=weights)
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Root mean squared errors (t,) in units of y, with their standard errors over folds (t,)."""
+
+    fitted: np.ndarray
+    plain: np.ndarray
+    mean: np.ndarray
+    spread: np.ndarray
+
+
+def errors(honest: Honest, y: np.ndarray, weights: np.ndarray | None) -> Errors:
+    """Weighted root mean squared errors; the spread by the delta method from the folds' mean squares."""
+    w = np.ones(len(y)) if weights is None else weights
+    fitted, plain, mean = (
+        np.sqrt(np.average((p - y) ** 2, axis=0, weights=w))
+        for p in (honest.fitted, honest.plain, honest.mean)
+    )
+    kept = [honest.folds == k for k in np.unique(honest.folds) if w[honest.folds == k].sum() > 0]
+    squares = np.array([np.average((honest.fitted - y)[k] ** 2, axis=0, weights=w[k]) for k in kept])
+    spread = squares.std(axis=0, ddof=1) / np.sqrt(len(kept)) / np.where(fitted > 0, 2 * fitted, np.inf)
+    return Errors(fitted, plain, mean, spread)

@@ -1,0 +1,66 @@
+"""The report's facts of a fit, and the page made from those that a model file kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from elltwo.cli.fitting import Fitted
+from elltwo.errors import DataError
+from elltwo.facts.model import FittedModel
+
+
+def collected(fitted: Fitted, command: str) -> dict[str, Any]:
+    """The dict that the report is printed from, of the first target."""
+    from elltwo.reporting import collect
+    from elltwo.selecting.nested import Nested
+
+    e, plan = fitted.errors, fitted.loaded.plan
+    nested = Nested(
+        error=e.fitted**2,
+        baseline=e.mean**2,
+        standard_error=2 * e.fitted * e.spread,
+        alphas=fitted.honest.alphas,
+    )
+    y = fitted.loaded.y
+    assert y is not None
+    ways = (
+        "rows of one group together"
+        if plan.group
+        else f"the column {plan.fold_column}"
+        if plan.fold_column
+        else ""
+    )
+    folds = f"{np.unique(fitted.folds).size} folds" + (f", {ways}" if ways else "")
+    info = {
+        "source": fitted.loaded.name,
+        "sd_y": float(y[:, 0].std()),
+        "weights": plan.weights,
+        "folds": folds,
+    }
+    return collect(
+        rotated=fitted.rotated, solution=fitted.solution, selection=fitted.selection, names=plan.feature_names,
+        target=plan.targets[0].name, folds=fitted.folded, nested=nested, plan=plan.to_dict(),
+        findings=fitted.findings, reproduce=command, standardize=fitted.asked.standardize,
+        problem_info=info,
+    )  # fmt: skip
+
+
+def write_report(model: FittedModel, path: str) -> None:
+    """The HTML page of a model.
+
+    Raises
+    ------
+    DataError
+        The model file was written without the report's facts.
+    OutputError
+        The place cannot be written.
+    """
+    from elltwo.reporting import write_html
+
+    if not model.report:
+        raise DataError(
+            "this model was saved without the facts of a report: fit again with --report FILE.html"
+        )
+    write_html(model.report, path)
