@@ -9,9 +9,10 @@ import numpy as np
 
 from elltwo.errors import unknown_option
 from elltwo.facts.rotated import Fold, Rotated
-from elltwo.selecting import criteria
+from elltwo.selecting import criteria, inverse_rules
 from elltwo.selecting.kfold import kfold
 from elltwo.selecting.loo import loo
+from elltwo.shrinking.secular import alpha_for_residual, noise_norm
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Rule:
     unit : what the score is, in words.
     cheap : does one more λ cost O(k) rather than a pass over rows?
     squared_error : is the score a mean squared error that may be summed over targets?
+    heard : is it evaluated beside another rule unless it is asked for by name?
+    exact : Rotated → λ (t,), for rules that solve an equation rather than minimise a score.
     """
 
     name: str
@@ -50,6 +53,8 @@ class Rule:
     unit: str
     cheap: bool = True
     squared_error: bool = True
+    heard: bool = True
+    exact: Callable[[Rotated], np.ndarray] | None = None
 
 
 def _plain(function: Callable[[Rotated, np.ndarray], np.ndarray]) -> Callable[[Evidence, np.ndarray], Scored]:
@@ -71,6 +76,13 @@ def _needs(*names: str) -> frozenset[str]:
     return frozenset(names)
 
 
+def _quiet(name: str, function: Callable[[Rotated, np.ndarray], np.ndarray], unit: str, *needs: str) -> Rule:
+    """A rule that speaks only when it is asked by name."""
+    return Rule(
+        name, _needs(*needs), _plain(function), unit, cheap=not needs, squared_error=False, heard=False
+    )
+
+
 RULES: dict[str, Rule] = {
     rule.name: rule
     for rule in (
@@ -87,7 +99,13 @@ RULES: dict[str, Rule] = {
             _plain(criteria.discrepancy),
             "|log residual over noise|",
             squared_error=False,
+            exact=lambda r: alpha_for_residual(r, noise_norm(r)),
         ),
+        _quiet("srgcv", inverse_rules.strong_robust_gcv, "strong robust generalized cross-validation score"),
+        _quiet("wgcv", inverse_rules.weighted_gcv, "weighted generalized cross-validation score"),
+        _quiet("lcurve", inverse_rules.l_curve, "minus the curvature of the L-curve"),
+        _quiet("quasi", inverse_rules.quasi_optimality, "quasi-optimality, the length of λ dx/dλ"),
+        _quiet("ncp", inverse_rules.ncp, "distance of the residual's periodogram from white noise", "rows"),
     )
 }
 
@@ -98,11 +116,18 @@ ALIASES = {
     "reml": "evidence",
     "cv": "kfold",
     "robust_gcv": "rgcv",
+    "strong_robust_gcv": "srgcv",
+    "weighted_gcv": "wgcv",
+    "l_curve": "lcurve",
+    "quasi_optimality": "quasi",
+    "morozov": "discrepancy",
 }
 
 
-def find_rule(name: str) -> Rule:
-    """The rule of that name or alias."""
+def find_rule(name: str | Rule) -> Rule:
+    """The rule of that name or alias; a Rule of one's own (a scorer, say) is taken as it is."""
+    if isinstance(name, Rule):
+        return name
     key = ALIASES.get(str(name).lower().replace("-", "_"), str(name).lower())
     if key not in RULES:
         raise unknown_option("rule", name, RULES)

@@ -16,7 +16,7 @@ CHEAP_ROUNDS, COSTLY_ROUNDS = 8, 2
 
 def select(
     rotated: Rotated,
-    rule: str = "loo",
+    rule: str | Rule = "loo",
     *,
     folds: list[Fold] | None = None,
     alphas: np.ndarray | None = None,
@@ -30,7 +30,7 @@ def select(
     Parameters
     ----------
     rotated : the factored problem met by its targets.
-    rule : a name in `selecting.registry.RULES` or one of its aliases.
+    rule : a name in `selecting.registry.RULES`, one of its aliases, or a Rule of your own.
     folds : training folds, for K-fold cross-validation.
     alphas : (L,) λ to choose among, exactly; None for a grid from the spectrum and refinement.
     one_se : take the largest λ whose score is within one standard error of the least.
@@ -82,7 +82,7 @@ def _others(others: bool | tuple[str, ...], chosen: Rule, e: Evidence) -> list[R
         return []
     names = RULES if others is True else [find_rule(name).name for name in others]
     rules = [RULES[name] for name in names if name != chosen.name and not absent(RULES[name], e)]
-    return [rule for rule in rules if others is not True or rule.cheap]
+    return [rule for rule in rules if others is not True or (rule.cheap and rule.heard)]
 
 
 def _shared(scored: Scored, per_target: bool) -> Scored:
@@ -97,6 +97,8 @@ def _pick(
     rule: Rule, e: Evidence, points: np.ndarray, scored: Scored, given: bool, per_target: bool
 ) -> Minimum:
     if not given:
+        if rule.exact is not None and (per_target or e.rotated.targets == 1):
+            return _solved(rule, e)
 
         def score(a: np.ndarray) -> np.ndarray:
             return _shared(rule.score(e, a), per_target).score
@@ -108,6 +110,15 @@ def _pick(
     if points.size > 1:
         edge = "low" if np.any(best == 0) else "high" if np.any(best == points.size - 1) else ""
     return Minimum(points[best], values[best, np.arange(best.size)], edge)
+
+
+def _solved(rule: Rule, e: Evidence) -> Minimum:
+    """λ from an equation; 0 and ∞ are answers too."""
+    assert rule.exact is not None
+    alpha = rule.exact(e.rotated)
+    score = np.array([rule.score(e, alpha[j : j + 1]).score[0, j] for j in range(alpha.size)])
+    edge = "zero" if np.any(alpha == 0) else "infinity" if np.any(np.isinf(alpha)) else ""
+    return Minimum(alpha, score, edge)
 
 
 def _one_standard_error(rule: Rule, points: np.ndarray, scored: Scored, best: Minimum) -> Minimum:

@@ -54,6 +54,38 @@ def alpha_for_fraction(r: Rotated, fraction: float) -> np.ndarray:
     )
 
 
+def alpha_for_residual(r: Rotated, target: float | np.ndarray) -> np.ndarray:
+    """(t,) λ with ‖b − A x_λ‖ = target: ∞ where even x0 and the free part come as close, 0 where none does.
+
+    Morozov's equation. ‖b − A x_λ‖² = rest + Σ((1 − f)z)² rises with λ from rest to total.
+
+    Raises
+    ------
+    InputError : the target is negative or not a number.
+    """
+    wanted = np.broadcast_to(np.asarray(target, dtype=float), (r.targets,))
+    if not np.all(wanted >= 0):
+        raise InputError(f"the residual asked for must be a length >= 0, got {target}")
+    return np.array([_residual_root(r, j, float(w)) for j, w in enumerate(wanted)])
+
+
+def noise_norm(r: Rotated) -> float:
+    """‖e‖ expected of n values with the known standard deviation, √n σ."""
+    if r.noise is None:
+        raise InputError("the discrepancy principle needs the noise level: pass noise=...")
+    return float(np.sqrt(r.spectrum.shape[0])) * r.noise
+
+
+def _residual_root(r: Rotated, target: int, wanted: float) -> float:
+    s2, z2 = r.spectrum.s**2, r.z[:, target] ** 2
+    rest = float(r.rest[target])
+    if wanted**2 >= rest + float(z2.sum()):
+        return float("inf")
+    if wanted**2 <= rest:
+        return 0.0
+    return _root(lambda a: wanted**2 - rest - float(np.sum((a / (s2 + a)) ** 2 * z2)), r.spectrum.s)
+
+
 def _radius_root(r: Rotated, target: int, radius: float) -> float:
     if radius == 0:
         return float("inf")
