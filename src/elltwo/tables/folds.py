@@ -122,7 +122,7 @@ def _grouped(groups: np.ndarray, n: int, k: int, seed: int) -> np.ndarray:
         return fold[member]
     sizes = np.bincount(member)
     load, fold = np.zeros(k, dtype=np.int64), np.empty(len(names), dtype=np.int64)
-    for group in np.argsort(sizes)[::-1]:
+    for group in np.argsort(sizes, kind="stable")[::-1]:
         fold[group] = lightest = int(np.argmin(load))
         load[lightest] += sizes[group]
     return fold[member]
