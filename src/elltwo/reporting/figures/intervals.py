@@ -1,0 +1,70 @@
+"""The figure of coefficients: with regularization and its interval, and without."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from elltwo.reporting.figures.axes import empty, numbers
+from elltwo.reporting.figures.style import ACCENT, FAINT, INK, ORANGE, SIZE, canvas, styled
+from elltwo.reporting.words import num, short
+
+MOST = 24
+
+
+@styled
+def coefficients(report: dict[str, Any]) -> Any:
+    """The largest effects of one standard deviation, their intervals, and what they were without regularization."""
+    table = report["coefficients"]
+    rows = table["rows"][:MOST]
+    figure, ax = canvas(4.9, max(1.6, 0.95 + 0.235 * len(rows)))
+    if not rows:
+        empty(ax, "There are no columns.")
+        return figure
+    value = np.array([num(r["effect"]) for r in rows])
+    low = np.array([num(r["low"]) * r["unit"] for r in rows])
+    high = np.array([num(r["high"]) * r["unit"] for r in rows])
+    plain = np.array([num(r["plain_effect"]) for r in rows])
+    y = np.arange(len(rows))[::-1]
+    ax.axvline(0, color=FAINT, lw=1.0, zorder=1)
+    if np.isfinite(low).any():
+        ax.hlines(y, low, high, color=ACCENT, lw=2.6, alpha=0.45, label=f"{table['level']:.0%} interval")
+    limits = _limits(np.concatenate([value, low[np.isfinite(low)], high[np.isfinite(high)]]), plain)
+    inside = (plain >= limits[0]) & (plain <= limits[1])
+    ax.plot(
+        plain[inside],
+        y[inside],
+        "o",
+        mfc="none",
+        mec=ORANGE,
+        ms=5,
+        mew=1.2,
+        label="no regularization",
+        zorder=2.5,
+    )
+    for at, x in zip(y[~inside], plain[~inside], strict=True):
+        ax.plot(
+            [limits[int(x > 0)]], [at], ">" if x > 0 else "<", color=ORANGE, ms=4.5, zorder=2.5, clip_on=False
+        )
+    ax.plot(value, y, "o", color=ACCENT, ms=5.5, zorder=3, label="chosen λ", gid="effects")
+    ax.set_xlim(*limits)
+    ax.set_ylim(-0.7, len(rows) - 0.3)
+    ax.set_yticks(y, [short(r["name"], 20) + (" (free)" if r["free"] else "") for r in rows], color=INK)
+    ax.tick_params(axis="y", labelsize=SIZE - 1)
+    ax.grid(False)
+    ax.grid(True, axis="x")
+    numbers(ax, "x")
+    ax.set_xlabel("effect of one standard deviation" if table["known_sd"] else "coefficient")
+    figure.legend(loc="outside lower center", ncol=3, handlelength=1.2, columnspacing=1.2)
+    return figure
+
+
+def _limits(values: np.ndarray, plain: np.ndarray) -> tuple[float, float]:
+    """Room for every interval, and for unregularized values up to twice as far out."""
+    low, high = min(float(np.nanmin(values)), 0.0), max(float(np.nanmax(values)), 0.0)
+    far = 2 * max(-low, high)
+    near = plain[np.abs(plain) <= far]
+    low, high = min(low, near.min(initial=0.0)), max(high, near.max(initial=0.0))
+    room = 0.06 * (high - low) or 1.0
+    return low - room, high + room

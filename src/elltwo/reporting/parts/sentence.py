@@ -1,0 +1,67 @@
+"""The sentence: what a person who reads nothing else should know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from elltwo.diagnosing.view import View
+from elltwo.facts.finding import Finding
+from elltwo.reporting.words import num, percent, shown
+
+
+def sentence(view: View, error: dict[str, Any], table: dict[str, Any], findings: Sequence[Finding]) -> str:
+    """How well it predicts, what regularization changed, what matters most, what to beware of."""
+    return " ".join(
+        filter(None, (_predicts(view, error), _changed(error), _matters(view, table), _beware(findings)))
+    )
+
+
+def _predicts(view: View, error: dict[str, Any]) -> str:
+    honest = error["honest"]
+    rmse, r2 = (honest["rmse"], honest["r2"]) if honest else (error["chosen"], error["r2"])
+    if view.alpha == np.inf or not r2 > 0:
+        return (
+            f"These columns do not predict {view.target} on new rows better than its mean does "
+            f"(typical error {shown(num(rmse))})."
+        )
+    return (
+        f"On new rows, {view.target} is predicted with a typical error of ±{shown(num(rmse))}, "
+        f"{percent(float(r2))} of its variance explained."
+    )
+
+
+def _changed(error: dict[str, Any]) -> str:
+    chosen, none = num(error["chosen"]), num(error["none"])
+    if not np.isfinite(none) or not chosen > 0:
+        return "Without regularization there is no usable prediction."
+    ratio = none / chosen
+    if ratio > 10:
+        return f"Without regularization the error would be {shown(ratio, 2)} times as large."
+    if ratio > 1.005:
+        return f"Without regularization it would be {percent(ratio - 1)} larger."
+    return "Regularization changes the error by less than half a percent."
+
+
+def _matters(view: View, table: dict[str, Any]) -> str:
+    """The columns with the largest effects among those whose interval leaves out 0, if there are intervals."""
+    if view.alpha == np.inf:
+        return ""
+    rows = [r for r in table["rows"] if r["effect"] != 0]
+    if table["why_no_intervals"] is None:
+        rows = [r for r in rows if r["low"] * r["high"] > 0]
+        if not rows:
+            return "No single column stands out: it is their combination that predicts."
+    names = [r["name"] for r in rows[:3]]
+    if not names:
+        return ""
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"{listed} {'matters' if len(names) == 1 else 'matter'} most."
+
+
+def _beware(findings: Sequence[Finding]) -> str:
+    """The most serious finding, in its own words."""
+    serious = [f for f in findings if f.severity in ("error", "warning")]
+    return f"Beware: {serious[0].sentence}" if serious else ""

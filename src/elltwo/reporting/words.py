@@ -1,0 +1,88 @@
+"""Numbers and names as people read them; and numbers as JSON holds them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+RULE_NAMES = {
+    "loo": "leave-one-out",
+    "kfold": "K-fold",
+    "gcv": "GCV",
+    "rgcv": "robust GCV",
+    "evidence": "evidence",
+    "mallows": "Mallows",
+    "aicc": "AICc",
+    "discrepancy": "discrepancy",
+}
+
+
+def plain(value: Any) -> Any:
+    """Lists, dicts, texts, finite numbers and None alone: nan becomes None, ±∞ the texts "inf" and "-inf"."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, (bool, str)) or value is None:
+        return value
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, np.bool_):
+        return bool(value)
+    number = float(value)
+    if math.isnan(number):
+        return None
+    return number if math.isfinite(number) else str(number)
+
+
+def num(value: Any) -> float:
+    """A number of the dict as a float: None is nan, "inf" is ∞."""
+    return math.nan if value is None else float(value)
+
+
+def nums(values: Any) -> np.ndarray:
+    """The same for a list, or a list of lists."""
+    return np.array(values, dtype=object).astype(float) if values else np.zeros(0)
+
+
+def shown(value: Any, digits: int = 3) -> str:
+    """``digits`` significant digits, a thin separator for thousands, powers of ten beyond 10⁻⁴ and 10⁶."""
+    x = num(value)
+    if math.isnan(x):
+        return "–"
+    if math.isinf(x):
+        return "∞" if x > 0 else "−∞"
+    if x == 0:
+        return "0"
+    exponent = math.floor(math.log10(abs(x)))
+    if -5 < exponent < 6:
+        decimals = max(digits - 1 - exponent, 0)
+        return f"{x:,.{decimals}f}".replace("-", "−").replace(",", " ")
+    mantissa = f"{x / 10.0**exponent:.{digits - 1}f}".replace("-", "−")
+    return f"{mantissa}·10{str(exponent).translate(SUPERSCRIPT)}"
+
+
+def power(exponent: float) -> str:
+    """10ᵉ for an axis, as text: 0.01, 1, 100, 10⁶."""
+    e = round(exponent)
+    if -3 <= e <= 4:
+        return f"{10.0**e:g}"
+    return f"10{str(e).translate(SUPERSCRIPT)}"
+
+
+def percent(share: float) -> str:
+    """A share as people say it."""
+    x = 100 * share
+    if math.isnan(x):
+        return "–"
+    return f"{x:.0f}%" if abs(x) >= 10 else f"{x:.1f}%"
+
+
+def short(name: str, most: int = 18) -> str:
+    """A name that fits beside a line."""
+    return name if len(name) <= most else name[: most - 1] + "…"
