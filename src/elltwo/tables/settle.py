@@ -10,7 +10,7 @@ import numpy as np
 from elltwo.errors import DataError
 from elltwo.facts.plan import ColumnPlan, TablePlan
 from elltwo.tables.batches import Batch, Batcher
-from elltwo.tables.columns import UNSEEN
+from elltwo.tables.columns import UNSEEN, LevelBook
 from elltwo.tables.judge import in_order
 from elltwo.tables.source import Table
 from elltwo.tables.weights import require_some_weight
@@ -115,44 +115,63 @@ def _settle_category(column: ColumnPlan, facts: ColumnFacts, cap: int, notes: li
 class Settler:
     """Gathers `ColumnFacts` from batches in one pass; weights and missing targets are honoured.
 
-    Means are kept as multiples of the largest value met, so that numbers near 1e308 do not overflow.
+    Means are merged as convex combinations, so that numbers near 1e308 do not overflow.
     """
 
     def __init__(self, plan: TablePlan) -> None:
-        p, c = len(plan.number_names), len(plan.categories)
+        p, c, t = len(plan.number_names), len(plan.categories), len(plan.targets)
         self.plan, self.rows, self.kept, self.weight = plan, 0, 0, 0.0
-        self.scale, self.sums, self.weights = np.zeros(p), np.zeros(p), np.zeros(p)
-        self.low, self.high = np.full(p, np.inf), np.full(p, -np.inf)
+        self.means, self.weights = np.zeros(p), np.zeros(p)
+        self.first, self.varies = np.full(p, np.nan), np.zeros(p, dtype=bool)
         self.missing = np.zeros(p, dtype=bool)
         self.counts: list[np.ndarray] = [np.zeros(0, dtype=np.int64) for _ in range(c)]
         self.gaps, self.beyond = np.zeros(c, dtype=bool), np.zeros(c, dtype=np.int64)
-        self.target_low = np.full(len(plan.targets), np.inf)
-        self.target_high = -self.target_low
-        self.books = ()  # type: tuple[object, ...]
+        self.target_low, self.target_high = np.full(t, np.inf), np.full(t, -np.inf)
+        self.books: tuple[LevelBook, ...] = ()
 
     def add(self, batch: Batch) -> None:
         """Take in the rows of a batch that have every target."""
         keep = ~np.isnan(batch.targets).any(axis=1)
         self.rows, self.kept = self.rows + batch.rows, self.kept + int(keep.sum())
-        weights = np.ones(batch.rows) if batch.weights is None else batch.weights
-        self.weight += float(weights[keep].sum())
         if not keep.any():
             return
-        self._numbers(batch.numbers[keep] if not keep.all() else batch.numbers, weights[keep])
+        whole = bool(keep.all())
+        weights = np.ones(batch.rows) if batch.weights is None else batch.weights
+        self.weight += float(weights[keep].sum())
+        missing = batch.missing if whole or batch.missing is None else batch.missing[keep]
+        self._numbers(batch.numbers if whole else batch.numbers[keep], missing, weights[keep])
         self._codes(batch, keep)
-        self.target_low = np.minimum(self.target_low, batch.targets[keep].min(axis=0, initial=np.inf))
-        self.target_high = np.maximum(self.target_high, batch.targets[keep].max(axis=0, initial=-np.inf))
+        targets = batch.targets[keep]
+        self.target_low = np.minimum(self.target_low, targets.min(axis=0, initial=np.inf))
+        self.target_high = np.maximum(self.target_high, targets.max(axis=0, initial=-np.inf))
 
-    def _numbers(self, x: np.ndarray, w: np.ndarray) -> None:
-        absent = np.isnan(x)
-        self.missing |= absent.any(axis=0)
-        self.low = np.minimum(self.low, np.where(absent, np.inf, x).min(axis=0, initial=np.inf))
-        self.high = np.maximum(self.high, np.where(absent, -np.inf, x).max(axis=0, initial=-np.inf))
-        scale = np.maximum(self.scale, np.where(absent, 0.0, np.abs(x)).max(axis=0, initial=0.0))
-        safe = np.where(scale > 0, scale, 1.0)
-        self.sums = self.sums * (self.scale / safe) + w @ np.where(absent, 0.0, x / safe)
-        self.weights += w @ ~absent
-        self.scale = scale
+    def _numbers(self, x: np.ndarray, missing: np.ndarray | None, w: np.ndarray) -> None:
+        gaps = np.zeros(x.shape[1], dtype=bool) if missing is None else missing.any(axis=0)
+        self.missing |= gaps
+        full = np.flatnonzero(~gaps)
+        if full.size and (total := float(w.sum())) > 0:
+            part = x if full.size == x.shape[1] else x[:, full]
+            self._merge(full, (w / total) @ part, total)
+        for j in np.flatnonzero(gaps):
+            present = ~missing[:, j]  # type: ignore[index]  # gaps are all False without flags
+            if (total := float(w[present].sum())) > 0:
+                self._merge(np.array([j]), (w[present] / total) @ x[present, j : j + 1], total)
+        self._vary(x, missing)
+
+    def _merge(self, at: np.ndarray, means: np.ndarray, weight: float) -> None:
+        known = self.weights[at]
+        share = weight / (known + weight)
+        self.means[at] = self.means[at] * (1 - share) + means * share
+        self.weights[at] = known + weight
+
+    def _vary(self, x: np.ndarray, missing: np.ndarray | None) -> None:
+        """Only columns that have shown a single value so far are looked at."""
+        for j in np.flatnonzero(~self.varies):
+            present = x[:, j] if missing is None else x[~missing[:, j], j]
+            if present.size:
+                if np.isnan(self.first[j]):
+                    self.first[j] = present[0]
+                self.varies[j] = bool((present != self.first[j]).any())
 
     def _codes(self, batch: Batch, keep: np.ndarray) -> None:
         self.books = batch.books
@@ -167,10 +186,8 @@ class Settler:
     def facts(self) -> dict[str, ColumnFacts]:
         """What was found, by column."""
         found: dict[str, ColumnFacts] = {}
-        with np.errstate(invalid="ignore"):
-            mean = self.scale * (self.sums / self.weights)
-        mean = np.where(self.high >= self.low, np.where(self.scale > 0, mean, 0.0), np.nan)
-        still, at = self.low >= self.high, 0
+        mean = np.where(self.varies, self.means, self.first)  # a constant is its own mean, exactly
+        still, at = ~self.varies, 0
         for column in self.plan.numeric:
             span = slice(at, at + len(column.numbers))
             missing = bool(self.missing[span].any())
