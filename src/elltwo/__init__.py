@@ -13,6 +13,15 @@ __version__ = "0.1.0"
 
 # name -> module that defines it
 _WINGS: dict[str, str] = {
+    "apply_decay": "elltwo.decay.apply",
+    "Recipe": "elltwo.decay.recipe",
+    "Monitor": "elltwo.decay.monitor",
+    "reconstruct": "elltwo.inverse",
+    "Ridge": "elltwo.estimators.ridge",
+    "RidgeCV": "elltwo.estimators.ridge_cv",
+    "RidgeClassifier": "elltwo.estimators.ridge_classifier",
+    "RidgeClassifierCV": "elltwo.estimators.ridge_classifier_cv",
+    "explain": "elltwo.estimators.explaining",
     "DecayPlan": "elltwo.facts.decayplan",
     "decay_plan": "elltwo.decay.planning",
     "audit": "elltwo.decay.auditing",
