@@ -13,7 +13,7 @@ from rich.table import Table
 
 from benchmarks import Row
 
-FILES = ("ridge", "startup")
+FILES = ("ridge", "kernels", "startup")
 OUT = Path(__file__).parent / "out"
 
 

@@ -7,7 +7,7 @@ the door: names are listed here and load on first use, so that ``import elltwo``
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -21,6 +21,10 @@ _WINGS: dict[str, str] = {
     "RidgeCV": "elltwo.estimators.ridge_cv",
     "RidgeClassifier": "elltwo.estimators.ridge_classifier",
     "RidgeClassifierCV": "elltwo.estimators.ridge_classifier_cv",
+    "KernelRidge": "elltwo.estimators.kernel",
+    "KernelRidgeCV": "elltwo.estimators.kernel",
+    "BandedRidgeCV": "elltwo.estimators.banded",
+    "SparseRidgeCV": "elltwo.estimators.large",
     "explain": "elltwo.estimators.explaining",
     "DecayPlan": "elltwo.facts.decayplan",
     "decay_plan": "elltwo.decay.planning",
@@ -33,9 +37,6 @@ _WINGS: dict[str, str] = {
 }
 
 __all__ = ["__version__", *_WINGS]
-
-if TYPE_CHECKING:
-    pass
 
 
 def __getattr__(name: str) -> Any:

@@ -63,7 +63,8 @@ def loo(r: Rotated, alphas: np.ndarray) -> LooScore:
         square[strengths, targets] += np.einsum("ijk,ijk->jk", errors, errors)
     weight = r.spectrum.weight
     mean = total / weight
-    spread = np.maximum(square / weight - mean**2, 0.0)
+    with np.errstate(invalid="ignore"):  # a row that alone decides its fit (leverage 1) has an infinite error
+        spread = np.maximum(square / weight - mean**2, 0.0)
     return LooScore(mean, np.sqrt(spread / r.spectrum.shape[0]))
 
 

@@ -1,0 +1,77 @@
+"""Kernels by name: what scikit-learn's pairwise kernels need, and derivatives in their parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.metrics.pairwise import euclidean_distances, manhattan_distances, pairwise_kernels
+
+from elltwo.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel of `sklearn.metrics.pairwise`, a callable, or "precomputed", with its parameters."""
+
+    metric: str | Callable[..., Any]
+    gamma: float | None = None
+    degree: float = 3
+    coef0: float = 1
+    params: dict[str, Any] | None = None
+
+    def __call__(self, X: Any, Y: Any = None) -> np.ndarray:
+        if callable(self.metric):
+            return pairwise_kernels(X, Y, metric=self.metric, filter_params=True, **(self.params or {}))
+        chosen = {"gamma": self.gamma, "degree": self.degree, "coef0": self.coef0}
+        return pairwise_kernels(X, Y, metric=self.metric, filter_params=True, **chosen)
+
+    def diagonal(self, X: Any) -> np.ndarray:
+        """(n,) k(x, x), without the n × n matrix where rows can be taken one at a time."""
+        if self.metric in ("rbf", "laplacian", "cosine"):
+            return np.ones(X.shape[0])
+        return np.concatenate([np.diagonal(self(X[i : i + 256])) for i in range(0, X.shape[0], 256)])
+
+
+def gamma_family(kernel: Kernel, X: np.ndarray) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """K(log γ) and dK/d log γ, for kernels with a width.
+
+    rbf exp(−γ‖x−y‖²), laplacian exp(−γ‖x−y‖₁), polynomial (γ xᵀy + c₀)^d, sigmoid tanh(γ xᵀy + c₀).
+    """
+    if kernel.metric in ("rbf", "laplacian"):
+        D = euclidean_distances(X, squared=True) if kernel.metric == "rbf" else manhattan_distances(X)
+        D = (D + D.T) / 2
+
+        def decaying(v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            scaled = np.exp(v[0]) * D
+            K = np.exp(-scaled)
+            return K, (-scaled * K)[None]
+
+        return decaying
+    if kernel.metric in ("poly", "polynomial"):
+        inner = X @ X.T
+
+        def power(v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            scaled = np.exp(v[0]) * inner
+            base = scaled + kernel.coef0
+            return base**kernel.degree, (kernel.degree * base ** (kernel.degree - 1) * scaled)[None]
+
+        return power
+    raise UsageError(
+        f"kernel parameters can be optimized for rbf, laplacian and polynomial kernels, not for {kernel.metric!r}: "
+        "choose its parameters by hand, or with GridSearchCV"
+    )
+
+
+def default_gamma(kernel: Kernel, X: np.ndarray) -> float:
+    """Where the search for γ starts: one over the median squared (rbf) or absolute distance, else 1/p."""
+    if kernel.gamma is not None:
+        return float(kernel.gamma)
+    if kernel.metric not in ("rbf", "laplacian"):
+        return 1.0 / X.shape[1]
+    some = X[:: max(1, X.shape[0] // 500)]
+    D = euclidean_distances(some, squared=True) if kernel.metric == "rbf" else manhattan_distances(some)
+    positive = D[D > 0]
+    return 1.0 / float(np.median(positive)) if positive.size else 1.0

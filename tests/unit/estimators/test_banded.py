@@ -1,0 +1,137 @@
+"""Banded ridge: strengths per group by gradient, and what each group contributes."""
+
+import numpy as np
+import pytest
+from problems import held_out
+from scipy import stats
+
+from elltwo.errors import InputError, UsageError
+from elltwo.estimators.banded import BandedRidgeCV, column_groups
+from elltwo.facts.problem import Penalty, Problem
+from elltwo.selecting.banded import _objective, bands_of_columns, choose_strengths, dual_coefficients
+from elltwo.selecting.joint import evidence, leave_one_out
+
+GROUPS = [np.arange(4), np.arange(4, 10)]
+
+
+def centred(n, p, t=2, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, p))
+    y = rng.normal(size=(n, t)) + X[:, :t]
+    return X - X.mean(axis=0), y - y.mean(axis=0)
+
+
+def scales(alphas, p):
+    scale = np.empty(p)
+    for g, a in zip(GROUPS, alphas, strict=True):
+        scale[g] = np.sqrt(a)
+    return scale
+
+
+@pytest.mark.parametrize("n", [40, 9])
+def test_evidence_is_the_density_of_targets_with_the_mean_projected_out(n):
+    X, y = centred(n, 10, 1)
+    bands = bands_of_columns(X, GROUPS, y, 1, rows_needed=False)
+    basis = np.linalg.qr(np.column_stack([np.ones(n), np.eye(n)[:, 1:]]))[0][:, 1:]
+    exact, mine = [], []
+    for v in (np.array([0.5, 2.0]), np.array([-1.0, 3.0])):
+        M = np.eye(n) + sum(X[:, g] @ X[:, g].T / np.exp(u) for g, u in zip(GROUPS, v, strict=True))
+        M, u = basis.T @ M @ basis, basis.T @ y[:, 0]
+        sigma2 = u @ np.linalg.solve(M, u) / (n - 1)
+        exact.append(-2 * stats.multivariate_normal(np.zeros(n - 1), sigma2 * M).logpdf(u))
+        mine.append(_objective(evidence, bands.kernels, bands.y, bands.aside, v).value)
+    np.testing.assert_allclose(np.diff(mine), np.diff(exact), rtol=1e-9)
+
+
+@pytest.mark.parametrize("n", [40, 9])
+def test_leave_one_out_is_that_of_refits(n):
+    X, y = centred(n, 10, 2)
+    bands = bands_of_columns(X, GROUPS, y, 1, rows_needed=True)
+    v = np.array([0.3, 1.5])
+    mine = np.exp(_objective(leave_one_out, bands.kernels, bands.y, bands.aside, v).value)
+    problem = Problem(X, y, None, True, Penalty(scale=scales(np.exp(v), 10)))
+    np.testing.assert_allclose(mine, held_out(problem, np.arange(n), 1.0).mean(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("n", [40, 9])
+@pytest.mark.parametrize("rule", [evidence, leave_one_out])
+def test_gradients_are_those_of_finite_differences(n, rule):
+    X, y = centred(n, 10)
+    bands = bands_of_columns(X, GROUPS, y, 1, rows_needed=rule is leave_one_out)
+    v, step = np.array([0.7, -0.4]), 1e-5
+
+    def at(u):
+        return _objective(rule, bands.kernels, bands.y, bands.aside, u)
+
+    numeric = [(at(v + h).value - at(v - h).value) / (2 * step) for h in step * np.eye(2)]
+    np.testing.assert_allclose(at(v).gradient, numeric, rtol=1e-5)
+
+
+@pytest.mark.parametrize("rule", ["evidence", "loo"])
+@pytest.mark.parametrize("n", [60, 15])
+def test_chosen_strengths_beat_a_grid(rule, n):
+    X, y = centred(n, 10, 1, seed=3)
+    y = y / np.sqrt(np.mean(y**2))
+    bands = bands_of_columns(X, GROUPS, y, 1, rows_needed=rule == "loo")
+    best = choose_strengths(bands, rule)
+    objective = {"evidence": evidence, "loo": leave_one_out}[rule]
+    values = [
+        _objective(
+            objective, bands.kernels, bands.y, bands.aside, np.log(bands.scale) + np.array([a, b])
+        ).value
+        for a in np.linspace(-6, 8, 12)
+        for b in np.linspace(-6, 8, 12)
+    ]
+    assert best.value <= min(values) + 1e-3
+
+
+def test_coefficients_are_ridge_with_the_chosen_strengths_and_the_dual_agrees():
+    rng = np.random.default_rng(4)
+    X, y = rng.normal(size=(12, 10)) + 2, rng.normal(size=12)
+    model = BandedRidgeCV([0] * 4 + [1] * 6).fit(X, y)
+    c = X - X.mean(axis=0)
+    expected = np.linalg.solve(c.T @ c + np.diag(scales(model.alphas_, 10) ** 2), c.T @ y)
+    np.testing.assert_allclose(model.coef_, expected, rtol=1e-8, atol=1e-12)
+    bands = bands_of_columns(c, GROUPS, (y - y.mean())[:, None], 1, rows_needed=True)
+    a = dual_coefficients(bands, model.alphas_)
+    np.testing.assert_allclose(
+        c[:, GROUPS[0]].T @ a[:, 0] / model.alphas_[0], expected[:4], rtol=1e-8, atol=1e-12
+    )
+
+
+def test_a_group_without_signal_is_shrunk_away_and_contributes_nothing():
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(400, 20))
+    y = X[:, :10] @ rng.normal(size=10) + rng.normal(size=400)
+    model = BandedRidgeCV(np.repeat(["signal", "noise"], 10)).fit(X[:300], y[:300])
+    assert model.group_names_ == ["noise", "signal"]
+    assert model.alphas_[0] > 50 * model.alphas_[1]
+    split = model.score_split(X[300:], y[300:])
+    assert abs(split[0]) < 0.02
+    assert split[1] > 0.8
+    np.testing.assert_allclose(
+        model.score_split(X[:300], y[:300]).sum(), model.score(X[:300], y[:300]), rtol=1e-10
+    )
+
+
+def test_every_target_can_have_strengths_of_its_own():
+    rng = np.random.default_rng(6)
+    X = rng.normal(size=(200, 10))
+    Y = np.column_stack([X[:, :4] @ rng.normal(size=4), X[:, 4:] @ rng.normal(size=6)]) + rng.normal(
+        size=(200, 2)
+    )
+    model = BandedRidgeCV([0] * 4 + [1] * 6, per_target=True).fit(X, Y)
+    assert model.alphas_[0, 0] < model.alphas_[0, 1]
+    assert model.alphas_[1, 1] < model.alphas_[1, 0]
+    alone = BandedRidgeCV([0] * 4 + [1] * 6).fit(X, Y[:, 1])
+    np.testing.assert_allclose(model.predict(X)[:, 1], alone.predict(X), rtol=1e-2, atol=1e-2)
+    assert model.score_split(X, Y).shape == (2, 2)
+
+
+def test_groups_that_do_not_cover_the_columns_are_refused():
+    with pytest.raises(InputError, match=r"one group label per column is needed \(3\)"):
+        column_groups([0, 1], 3)
+    with pytest.raises(InputError, match=r"exactly one group; these do not: \[2\]"):
+        column_groups([[0, 1], [2, 2]], 3)
+    with pytest.raises(UsageError, match="unknown rule for banded ridge"):
+        BandedRidgeCV([0, 1], rule="magic").fit(np.eye(3)[:, :2], np.ones(3))

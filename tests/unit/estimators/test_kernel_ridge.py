@@ -1,0 +1,152 @@
+"""Kernel ridge: scikit-learn's answers, the strength and width chosen, the Gaussian-process reading."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel
+from sklearn.kernel_ridge import KernelRidge as Theirs
+
+from elltwo.errors import AccuracyWarning, UsageError
+from elltwo.estimators.kernel import KernelRidge, KernelRidgeCV
+from elltwo.estimators.kernels import Kernel, default_gamma, gamma_family
+from elltwo.selecting.joint import OBJECTIVES, Aside, optimize_kernel
+
+
+@pytest.fixture(scope="module")
+def diabetes():
+    X, y = load_diabetes(return_X_y=True)
+    return X[:200] * 20, y[:200] - y[:200].mean()
+
+
+@pytest.mark.parametrize("kernel", ["linear", "rbf", "laplacian", "polynomial", "cosine", np.dot])
+@pytest.mark.parametrize("weights", [False, True])
+def test_same_answers_as_scikit_learn(diabetes, kernel, weights):
+    X, y = diabetes
+    w = np.random.default_rng(0).uniform(0.5, 2, len(y)) if weights else None
+    options = {"kernel": kernel, "alpha": 3.0, "gamma": 0.01, "degree": 2}
+    mine = KernelRidge(**options).fit(X, y, sample_weight=w)
+    theirs = Theirs(**options).fit(X, y, sample_weight=w)
+    np.testing.assert_allclose(mine.predict(X), theirs.predict(X), rtol=1e-6, atol=1e-6)
+
+
+def test_a_strength_per_target(diabetes):
+    X, y = diabetes
+    Y = np.column_stack([y, y**2 / 100])
+    mine = KernelRidge(alpha=[1.0, 30.0], kernel="rbf", gamma=0.02).fit(X, Y)
+    for j, alpha in enumerate([1.0, 30.0]):
+        alone = KernelRidge(alpha=alpha, kernel="rbf", gamma=0.02).fit(X, Y[:, j])
+        np.testing.assert_allclose(mine.dual_coef_[:, j], alone.dual_coef_, rtol=1e-9)
+
+
+def test_a_strength_too_small_to_factor_warns_and_still_interpolates():
+    X = np.linspace(0, 1, 30)[:, None]
+    with pytest.warns(AccuracyWarning, match="larger alpha"):
+        model = KernelRidge(alpha=0.0, kernel="rbf", gamma=1.0).fit(X, np.sin(3 * X[:, 0]))
+    np.testing.assert_allclose(model.predict(X), np.sin(3 * X[:, 0]), atol=1e-6)
+
+
+@pytest.mark.parametrize("rule", ["loo", "gcv", "rgcv", "evidence"])
+def test_the_chosen_strength_has_the_least_score(diabetes, rule):
+    X, y = diabetes
+    model = KernelRidgeCV(kernel="rbf", gamma=0.01, rule=rule).fit(X, y)
+    curve = model.selection_.curves[rule]
+    assert model.best_score_ <= curve.score.min() + 1e-12 * abs(curve.score.min())
+    assert 0 < model.alpha_ < np.inf
+    fixed = KernelRidge(alpha=model.alpha_, kernel="rbf", gamma=0.01).fit(X, y)
+    np.testing.assert_allclose(model.predict(X), fixed.predict(X), rtol=1e-8)
+
+
+@pytest.mark.parametrize("rule", ["loo", "evidence"])
+@pytest.mark.parametrize("kernel", ["rbf", "laplacian", "polynomial"])
+@pytest.mark.parametrize("free", [0, 1])
+def test_gradients_in_width_and_strength_are_those_of_finite_differences(diabetes, rule, kernel, free):
+    X, y = diabetes
+    X, y = X[:60], (y[:60, None] - y[:60].mean()) / 70
+    kernels = gamma_family(Kernel(kernel, degree=2), X)
+    v, step = np.array([-3.0, -0.5]), 1e-5
+    C = np.eye(60) - free / 60
+
+    def at(u):
+        K, dK = kernels(u[:1])
+        return OBJECTIVES[rule](C @ K @ C, np.array([C @ d @ C for d in dK]), y, u[1], Aside(free=free))
+
+    numeric = [(at(v + h).value - at(v - h).value) / (2 * step) for h in step * np.eye(2)]
+    np.testing.assert_allclose(at(v).gradient, numeric, rtol=1e-5)
+
+
+@pytest.mark.parametrize("rule", ["loo", "evidence"])
+def test_width_and_strength_together_beat_every_point_of_a_grid(diabetes, rule):
+    X, y = diabetes
+    model = KernelRidgeCV(rule=rule, parameters="optimize").fit(X, y)
+    kernels = gamma_family(Kernel("rbf"), X)
+    scaled = y[:, None] / np.sqrt(np.mean(y**2))
+    values = [
+        OBJECTIVES[rule](*kernels(np.array([u])), scaled, v).value
+        for u in np.linspace(-9, 0, 10)
+        for v in np.linspace(-6, 6, 13)
+    ]
+    assert model.joint_.value <= min(values) + 1e-6
+    assert model.gamma_ == pytest.approx(np.exp(model.joint_.parameters[0]))
+
+
+def test_mean_and_deviation_are_the_gaussian_process_posterior(diabetes):
+    X, y = diabetes
+    model = KernelRidgeCV(gamma=0.01, rule="evidence").fit(X, y)
+    amplitude, noise = float(model.sigma2_[0] / model.alpha_), float(model.sigma2_[0])
+    kernel = ConstantKernel(amplitude) * RBF(np.sqrt(0.5 / 0.01))
+    process = GaussianProcessRegressor(kernel, alpha=noise, optimizer=None).fit(X, y)
+    mean, std = process.predict(X[:20] + 0.1, return_std=True)
+    mine, deviation = model.predict(X[:20] + 0.1, return_std=True)
+    np.testing.assert_allclose(mine, mean, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(deviation, std, rtol=1e-7)
+    for factor in (0.9, 1.1):  # σ² is profiled: no other amplitude at this α is more likely
+        other = ConstantKernel(amplitude * factor) * RBF(np.sqrt(0.5 / 0.01))
+        likelihood = GaussianProcessRegressor(other, alpha=noise * factor, optimizer=None).fit(X, y)
+        assert likelihood.log_marginal_likelihood_value_ < process.log_marginal_likelihood_value_
+
+
+def test_features_approach_the_kernel_and_say_what_they_cost(diabetes):
+    X, y = diabetes
+    exact = KernelRidgeCV(gamma=0.01).fit(X, y)
+    errors, gaps = [], []
+    for m in (10, 60, 200):
+        model = KernelRidgeCV(gamma=0.01, approximation="nystroem", n_components=m, random_state=0).fit(X, y)
+        errors.append(model.approximation_error_)
+        gaps.append(abs(model.best_score_ / exact.best_score_ - 1))
+    assert errors[0] > errors[1] > errors[2]
+    assert errors[2] < 1e-6
+    assert gaps[2] < 1e-3
+    mean, std = model.predict(X[:5], return_std=True)
+    exact_mean, exact_std = exact.predict(X[:5], return_std=True)
+    np.testing.assert_allclose(mean, exact_mean, rtol=1e-2)
+    np.testing.assert_allclose(std, exact_std, rtol=2e-2)
+    fourier = KernelRidgeCV(gamma=0.01, approximation="fourier", n_components=2000, random_state=0).fit(X, y)
+    assert abs(fourier.best_score_ / exact.best_score_ - 1) < 0.1
+
+
+def test_options_that_do_not_fit_are_refused(diabetes):
+    X, y = diabetes
+    with pytest.raises(UsageError, match="unknown approximation 'magic'"):
+        KernelRidgeCV(approximation="magic").fit(X, y)
+    with pytest.raises(UsageError, match="unknown parameters"):
+        KernelRidgeCV(parameters="guess").fit(X, y)
+    with pytest.raises(UsageError, match="random Fourier features"):
+        KernelRidgeCV(kernel="laplacian", approximation="fourier").fit(X, y)
+    with pytest.raises(UsageError, match="rbf, laplacian and polynomial"):
+        KernelRidgeCV(kernel="cosine", parameters="optimize").fit(X, y)
+    with pytest.raises(UsageError, match="neither weights"):
+        KernelRidgeCV(parameters="optimize").fit(X, y, sample_weight=np.ones(len(y)))
+    K = X @ X.T
+    model = KernelRidgeCV(kernel="precomputed").fit(K, y)
+    with pytest.raises(UsageError, match="precomputed"):
+        model.predict(K, return_std=True)
+    with pytest.raises(UsageError, match="unknown rule for kernel parameters"):
+        optimize_kernel(gamma_family(Kernel("rbf"), X), y[:, None], np.zeros(1), 0.0, "gcv")
+
+
+def test_the_search_for_the_width_starts_where_asked():
+    X = np.arange(6.0)[:, None]
+    assert default_gamma(Kernel("rbf", gamma=2.0), X) == 2.0
+    assert default_gamma(Kernel("polynomial"), X) == 1.0
+    assert default_gamma(Kernel("laplacian"), X) == pytest.approx(0.5)
