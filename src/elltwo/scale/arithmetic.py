@@ -46,9 +46,10 @@ class Arithmetic:
     @property
     def sentence(self) -> str:
         """The arithmetic in words, announced before the pass."""
+        most = _size(self.folds * self.columns**2 * 8)
         return (
             f"{self.columns:,} stored columns and {self.folds} folds: "
-            f"{self.folds} x {self.columns:,}² x 8 bytes = {_size(self.folds * self.columns**2 * 8)} of moments at most, "
+            f"{self.folds} x {self.columns:,}² x 8 bytes = {most} of moments at most, "
             f"with up to {self.nodes} partial sums, {_size(self.blocks)} of rows in flight and "
             f"{_size(self.fit)} for the fit: about {_size(self.bytes)}, however many rows there are"
         )

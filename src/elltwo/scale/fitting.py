@@ -11,7 +11,7 @@ from elltwo.errors import DataError, UsageError
 from elltwo.factoring.folds import fold_of
 from elltwo.factoring.gram import factor_moments
 from elltwo.facts.moments import DesignMoments
-from elltwo.facts.plan import TablePlan
+from elltwo.facts.plan import ColumnPlan, TablePlan
 from elltwo.facts.problem import Penalty
 from elltwo.facts.rotated import Fold, Rotated
 from elltwo.facts.selection import Selection
@@ -168,7 +168,8 @@ def _folds(
         raise DataError(f"fold {int(empty[0])} has no rows: use fewer folds, or another seed")
     out = []
     for k in range(m.folds):
-        fold = fold_design(m, k, recipe, sources, positions)
+        # held-out errors need x − c alone when a free constant takes up the shift
+        fold = fold_design(m, k, recipe, sources, positions, relative=intercept)
         out.append(fold_of(fold.train, fold.held, _live_penalty(penalty, fold.design), intercept))
     return out
 
@@ -205,11 +206,7 @@ def retarget(
         if name not in by_name:
             raise DataError(f"--drop {name}: there is no such column in these moments")
     columns = tuple(
-        replace(
-            c, kind="dropped", reason="left out as asked", levels=(), reference=None, other=False, parts=()
-        )
-        if c.name in drop
-        else c
+        ColumnPlan(c.name, "dropped", "left out as asked") if c.name in drop else c
         for c in plan.columns
         if c.name not in wanted
     )

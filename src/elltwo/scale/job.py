@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from itertools import pairwise
 from typing import Any
 
 from elltwo.errors import DataError, UsageError
@@ -26,7 +27,8 @@ FEW_LEAVES = 16  # when one node of the tree is large
 LARGE_NODE = 64 * 2**20
 COUNTED_TEXT = 64 * 2**20  # bytes of text files up to which rows are counted beforehand
 FILE_STRIDE = 2**40  # row numbers of the i-th text file start at i times this, where rows are not counted
-EDGE = 2**16  # bytes of head and tail that identify a file
+EDGE = 2**16  # bytes of head and tail that identify a file, with
+PLACES, PIECE = 64, 2**12  # pieces spread over its middle
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ def cut_leaves(pieces: Sequence[Part], most: int) -> tuple[Leaf, ...]:
         raise DataError("there are no rows to read")
     count = min(len(pieces), most)
     edges = [i * len(pieces) // count for i in range(count + 1)]
-    return tuple(Leaf(i, tuple(pieces[a:b])) for i, (a, b) in enumerate(zip(edges, edges[1:], strict=False)))
+    return tuple(Leaf(i, tuple(pieces[a:b])) for i, (a, b) in enumerate(pairwise(edges)))
 
 
 def shard(job: Job, number: int, of: int) -> tuple[Leaf, ...]:
@@ -183,11 +185,27 @@ def shard(job: Job, number: int, of: int) -> tuple[Leaf, ...]:
     return leaves
 
 
+def only_leaf(job: Job, leaf: Leaf) -> Job:
+    """The job without what one leaf does not need: small enough to travel with the task."""
+    paths = {part.file.path for part in leaf.parts}
+    source = replace(
+        job.source,
+        files=tuple(f for f in job.source.files if f.path in paths),
+        texts=tuple(t for t in job.source.texts if t.path in paths),
+    )
+    changed = {path: stamp for path, stamp in job.changed.items() if path in paths}
+    return replace(job, source=source, leaves=(leaf,), changed=changed)
+
+
 def file_card(file: DataFile) -> FileCard:
-    """Name, size, and a digest of the first and last 64 KiB, which for Parquet hold the footer."""
+    """Name, size, and a digest of head, tail (for Parquet the footer) and pieces of the middle."""
     with open_input(file.path) as stream:
         size = stream.size()
         digest = blake2b(stream.read(EDGE), digest_size=16)
+        middle = range(EDGE, size - EDGE, max(PIECE, (size - 2 * EDGE) // PLACES)) if size > 2 * EDGE else ()
+        for at in middle:
+            stream.seek(at)
+            digest.update(stream.read(PIECE))
         if size > EDGE:
             stream.seek(max(EDGE, size - EDGE))
             digest.update(stream.read(EDGE))

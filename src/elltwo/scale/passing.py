@@ -134,11 +134,12 @@ def run_job(
     done = covered(forest, job.card.leaves)
     todo = [leaf for leaf in wanted if leaf.index not in done]
     saved = time.monotonic()
-    for leaf, moments in _each(job, todo, threads, _Counter(job, wanted, watch)):
-        add_node(forest, (0, leaf.index), moments, job.card.leaves)
-        if checkpoint is not None and time.monotonic() - saved >= save_seconds:
-            write_moments(checkpoint, as_set(job, forest))
-            saved = time.monotonic()
+    with threadpool_limits(1):  # around all threads, so that none lifts the limit while another works
+        for leaf, moments in _each(job, todo, threads, _Counter(job, wanted, watch)):
+            add_node(forest, (0, leaf.index), moments, job.card.leaves)
+            if checkpoint is not None and time.monotonic() - saved >= save_seconds:
+                write_moments(checkpoint, as_set(job, forest))
+                saved = time.monotonic()
     if checkpoint is not None and todo:
         write_moments(checkpoint, as_set(job, forest))
     return as_set(job, forest)

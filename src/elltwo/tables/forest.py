@@ -7,14 +7,15 @@ highest nodes whose leaves have all been seen; who saw them, and in which order,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeAlias
+from collections.abc import Callable, Iterable
+from typing import TypeAlias, TypeVar
 
 from elltwo.errors import DataError
 from elltwo.tables.mixed import MixedMoments, merge_mixed
 
 ARITY = 4
 Node: TypeAlias = tuple[int, int]  # level above the leaves, position on it
+T = TypeVar("T")  # moments, or a promise of them on another machine
 
 
 def width(leaves: int, level: int) -> int:
@@ -50,7 +51,22 @@ def covered(nodes: Iterable[Node], leaves: int) -> set[int]:
     return {leaf for node in nodes for leaf in leaves_below(node, leaves)}
 
 
-def add_node(forest: dict[Node, MixedMoments], node: Node, moments: MixedMoments, leaves: int) -> None:
+def merge_in_order(parts: Iterable[MixedMoments]) -> MixedMoments:
+    """The sum from left to right."""
+    whole: MixedMoments | None = None
+    for part in parts:
+        whole = part if whole is None else merge_mixed(whole, part)
+    assert whole is not None
+    return whole
+
+
+def add_node(
+    forest: dict[Node, T],
+    node: Node,
+    value: T,
+    leaves: int,
+    merge: Callable[[list[T]], T] = merge_in_order,  # type: ignore[assignment]  # the default is for moments
+) -> None:
     """Plant a node and sum families that are now complete, upward.
 
     Raises
@@ -61,20 +77,11 @@ def add_node(forest: dict[Node, MixedMoments], node: Node, moments: MixedMoments
     twice = covered(forest, leaves) & set(leaves_below(node, leaves))
     if twice:
         raise DataError(f"part {min(twice) + 1} of {leaves} is there already")
-    forest[node] = moments
+    forest[node] = value
     while node != root(leaves):
         parent = (node[0] + 1, node[1] // ARITY)
         family = children(parent, leaves)
         if any(child not in forest for child in family):
             return
-        forest[parent] = merge_in_order(forest.pop(child) for child in family)
+        forest[parent] = merge([forest.pop(child) for child in family])
         node = parent
-
-
-def merge_in_order(parts: Iterable[MixedMoments]) -> MixedMoments:
-    """The sum from left to right."""
-    whole: MixedMoments | None = None
-    for part in parts:
-        whole = part if whole is None else merge_mixed(whole, part)
-    assert whole is not None
-    return whole

@@ -119,7 +119,10 @@ def _check_sizes(path: object, archive: zipfile.ZipFile, max_bytes: int) -> None
 
 
 def _load(path: object, archive: Any) -> MomentSet:
-    header = json.loads(archive["header"].tobytes())
+    text = archive["header"]
+    if not isinstance(text, np.ndarray) or text.dtype != np.uint8:
+        raise ValueError("its header is not text")
+    header = json.loads(text.tobytes())
     if not isinstance(header, dict) or header.get("kind") != KIND:
         raise DataError(f"{path} is not a moments file: make one with elltwo stats")
     if header.get("version") != VERSION:

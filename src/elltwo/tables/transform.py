@@ -15,7 +15,6 @@ from scipy import sparse
 
 from elltwo.errors import DataError, UsageError, unknown_option
 from elltwo.facts.moments import DesignMoments, Moments
-from elltwo.tables.levels import label_key
 from elltwo.tables.mixed import MixedMoments
 from elltwo.tables.moments import split
 
@@ -298,17 +297,24 @@ def _level_feature(source: str, name: object) -> Feature:
 
 
 def mapped(
-    m: MixedMoments, G: np.ndarray, rows: int, design: DesignMap, targets: Sequence[int], keep: np.ndarray
+    m: MixedMoments,
+    G: np.ndarray,
+    rows: int,
+    design: DesignMap,
+    targets: Sequence[int],
+    keep: np.ndarray,
+    relative: bool = False,
 ) -> DesignMoments:
     """Moments of design columns ``keep`` and of targets (positions of number columns): TᵀGT.
 
-    G (P, P) are the assembled moments of ``rows`` rows, training or held out.
+    G (P, P) are the assembled moments of ``rows`` rows, training or held out. ``relative`` gives those
+    of x − c and y − c: their means are small numbers and lose nothing where c is 1e8 spreads away.
     """
     t = np.asarray(targets, dtype=np.intp)
     pick = sparse.csc_array((np.ones(t.size), (1 + t, np.arange(t.size))), shape=(G.shape[0], t.size))
     T = sparse.csc_array(sparse.hstack([design.T[:, np.flatnonzero(keep)], pick]))
     half = np.asarray(T.T @ G)
-    shift = np.concatenate([design.shift[keep], m.shift[t]])
+    shift = np.zeros(T.shape[1]) if relative else np.concatenate([design.shift[keep], m.shift[t]])
     second = np.asarray(T.T @ half.T)
     whole = Moments(rows, float(G[0, 0]), shift, half[:, 0], (second + second.T) / 2)
     p = int(keep.sum())
@@ -325,16 +331,21 @@ class FoldDesign:
 
 
 def fold_design(
-    m: MixedMoments, k: int, recipe: Recipe, sources: Sequence[Source], targets: Sequence[int]
+    m: MixedMoments,
+    k: int,
+    recipe: Recipe,
+    sources: Sequence[Source],
+    targets: Sequence[int],
+    relative: bool = False,
 ) -> FoldDesign:
-    """Preprocess with what the other folds say, and apply it to both sides."""
+    """Preprocess with what the other folds say, and apply it to both sides; ``relative`` as in `mapped`."""
     others = [j for j in range(m.folds) if j != k]
     train, held = assemble(m, others), assemble(m, [k])
     design = design_map(m, train, recipe, sources)
     keep = design.live
     return FoldDesign(
-        mapped(m, train, int(m.rows[others].sum()), design, targets, keep),
-        mapped(m, held, int(m.rows[k]), design, targets, keep),
+        mapped(m, train, int(m.rows[others].sum()), design, targets, keep, relative),
+        mapped(m, held, int(m.rows[k]), design, targets, keep, relative),
         design,
     )
 
