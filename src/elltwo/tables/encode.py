@@ -236,7 +236,8 @@ class _Parts:
         notes = []
         if left := self.rows - kept:
             names = " or ".join(repr(c.name) for c in self.plan.targets)
-            notes.append(f"{left:,} of {self.rows:,} rows have no value of {names} and are left out")
+            verbs = "has no value of {} and is" if left == 1 else "have no value of {} and are"
+            notes.append(f"{left:,} of {self.rows:,} rows {verbs.format(names)} left out")
         for column, book in zip(self.plan.categories, batcher.books, strict=True):
             if book.unseen and not (self.fit and column.other):
                 notes.append(_unseen_note(column, book.unseen))
@@ -246,19 +247,24 @@ class _Parts:
             at += len(column.numbers)
             if many and not column.missing:
                 notes.append(
-                    f"column {column.name!r} misses {many:,} values and missed none in training: "
+                    f"column {column.name!r} misses {_counted(many, 'value')} and missed none in training: "
                     f"the training mean stands in"
                 )
         for column, many in zip(self.plan.categories, self.gaps.tolist(), strict=True):
             if many and not column.missing:
                 notes.append(
-                    f"column {column.name!r} misses {many:,} values and missed none in training: no level is set there"
+                    f"column {column.name!r} misses {_counted(many, 'value')} and missed none in training: "
+                    f"no level is set there"
                 )
         return tuple(notes)
+
+
+def _counted(many: int, thing: str) -> str:
+    return f"{many:,} {thing}" + "s" * (many != 1)
 
 
 def _unseen_note(column: ColumnPlan, unseen: dict[str, int]) -> str:
     rows = sum(unseen.values())
     shown = ", ".join(repr(v) for v in list(unseen)[:5]) + (", …" if len(unseen) > 5 else "")
     where = "they count as (other)" if column.other else "no level is set there"
-    return f"column {column.name!r} has levels that training did not have ({shown}; {rows:,} rows): {where}"
+    return f"column {column.name!r} has levels that training did not have ({shown}; {_counted(rows, 'row')}): {where}"

@@ -95,8 +95,8 @@ def test_values_missing_only_in_new_data_become_the_mean_and_a_note_says_so():
     new.loc[3, "city"] = None
     found = design(new, plan, fit=False)
     assert found.X[2, found.names.index("z")] == plan.column("z").impute[0]
-    assert any("column 'z' misses 1 values and missed none in training" in n for n in found.notes)
-    assert any("column 'city' misses 1 values" in n for n in found.notes)
+    assert any("column 'z' misses 1 value and missed none in training" in n for n in found.notes)
+    assert any("column 'city' misses 1 value" in n for n in found.notes)
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
