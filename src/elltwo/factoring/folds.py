@@ -140,7 +140,11 @@ def _held_rows(problem: Problem, held: np.ndarray, train: DesignMoments) -> Fold
 
 
 def _rotated_rows(problem: Problem, rotated: Rotated, folds: np.ndarray) -> list[Fold]:
-    """Folds in the coordinates of the full spectrum: the design is U S, plus the free columns."""
+    return _tall(rotated_problem(problem, rotated), folds)
+
+
+def rotated_problem(problem: Problem, rotated: Rotated) -> Problem:
+    """The problem in the coordinates of its full spectrum: the design is U S, plus the free columns."""
     spectrum = rotated.spectrum
     n, k, q = spectrum.shape[0], spectrum.s.size, spectrum.free.T.shape[1]
     design, root = np.empty((n, k + q)), spectrum.root
@@ -150,7 +154,7 @@ def _rotated_rows(problem: Problem, rotated: Rotated, folds: np.ndarray) -> list
     if root is not None:
         design = np.divide(design, root[:, None], out=np.zeros_like(design), where=root[:, None] > 0)
     scale = np.concatenate([np.ones(k), np.zeros(q)]) if q else None
-    return _tall(replace(problem, A=design, penalty=Penalty(scale=scale)), folds)
+    return replace(problem, A=design, penalty=Penalty(scale=scale))
 
 
 def _wide(problem: Problem, folds: np.ndarray, k: int) -> Fold:

@@ -1,0 +1,1 @@
+"""scikit-learn faces: thin, all of them ending in one Fit. Import them from ``elltwo``."""

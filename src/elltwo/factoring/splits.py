@@ -1,0 +1,126 @@
+"""Any cross-validation splits: overlapping, time-ordered, leaving rows out, or scoring rows unweighted.
+
+Rows that share a pattern of membership are summed once, and each split's training moments are sums of
+those blocks (a time series split of any length: one pass in all). Where patterns are nearly as many as
+rows (random splits), each split sums its own training rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from elltwo.errors import InputError
+from elltwo.factoring.folds import _held_rows, _wide, fold_of, rotated_problem
+from elltwo.factoring.rotate import without_prior
+from elltwo.facts.moments import DesignMoments
+from elltwo.facts.problem import Problem
+from elltwo.facts.rotated import Fold, Rotated
+from elltwo.tables.moments import add_designs, choose_shift, design_moments
+
+FEW_ROWS = 1 << 20  # n·p up to which held-out rows are kept as rows: more digits for no time
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers trained on and held out; a row may appear in neither, and twice in ``train``."""
+
+    train: np.ndarray
+    held: np.ndarray
+
+
+def is_partition(splits: list[Split], n: int) -> bool:
+    """Is every row held out exactly once, and trained on whenever it is not held out?"""
+    held = np.concatenate([s.held for s in splits])
+    if held.size != n or np.unique(held).size != n:
+        return False
+    return all(s.train.size + s.held.size == n and not np.isin(s.train, s.held).any() for s in splits)
+
+
+def fold_numbers(splits: list[Split], n: int) -> np.ndarray:
+    """(n,) which split holds each row out, of splits that are a partition."""
+    out = np.empty(n, dtype=np.intp)
+    for k, split in enumerate(splits):
+        out[split.held] = k
+    return out
+
+
+def factor_splits(
+    problem: Problem,
+    splits: list[Split],
+    rotated: Rotated | None = None,
+    weigh_held: bool = True,
+    keep_rows: bool = False,
+) -> list[Fold]:
+    """Every split's training spectrum and what its held-out rows need to be scored at any λ.
+
+    Parameters
+    ----------
+    problem : the whole problem; weights of zero are allowed.
+    splits : row numbers.
+    rotated : the whole problem's Rotated, which lets wide designs work in its n coordinates.
+    weigh_held : weigh held-out errors too (False: only training is weighted).
+    keep_rows : held-out rows are kept as rows in every Fold, for scores that need predictions.
+
+    Raises
+    ------
+    InputError : a split without training or held-out rows.
+    """
+    for k, split in enumerate(splits):
+        if not split.train.size or not split.held.size:
+            raise InputError(f"split {k} has {split.train.size} training and {split.held.size} held-out rows")
+    problem = without_prior(problem)
+    problem = replace(problem, penalty=replace(problem.penalty, x0=None))
+    wide = problem.A.shape[0] < problem.A.shape[1]
+    if wide and (problem.penalty.standardize or rotated is None or rotated.spectrum.rows is None):
+        return [_wide_split(problem, split, weigh_held) for split in splits]
+    if wide and rotated is not None:
+        problem = rotated_problem(problem, rotated)
+    trains = _train_moments(problem, splits)
+    scored = problem if weigh_held else replace(problem, weights=None)
+    if keep_rows or np.prod(problem.A.shape, dtype=float) <= FEW_ROWS:
+        pairs = zip(splits, trains, strict=True)
+        return [_with_rows(problem, scored, split, train) for split, train in pairs]
+    return [
+        fold_of(train, _moments(scored, split.held, train.shift_x), problem.penalty, problem.intercept)
+        for split, train in zip(splits, trains, strict=True)
+    ]
+
+
+def _with_rows(problem: Problem, scored: Problem, split: Split, train: DesignMoments) -> Fold:
+    return _held_rows(replace(scored, penalty=problem.penalty), split.held, train)
+
+
+def _train_moments(problem: Problem, splits: list[Split]) -> list[DesignMoments]:
+    """Training moments of every split, from blocks of rows that always go together where that saves work."""
+    n = problem.A.shape[0]
+    counts = np.zeros((len(splits), n), dtype=np.int64)
+    for k, split in enumerate(splits):
+        np.add.at(counts[k], split.train, 1)
+    patterns, block = np.unique(counts, axis=1, return_inverse=True)
+    shift = choose_shift(problem.A)
+    if patterns.shape[1] > 4 * len(splits) or counts.max() > 1:
+        return [_moments(problem, split.train, shift) for split in splits]
+    parts = design_moments(problem.A, problem.b, problem.weights, block.ravel(), shift)
+    return [
+        add_designs([part for part, one in zip(parts, pattern, strict=True) if one]) for pattern in patterns
+    ]
+
+
+def _moments(problem: Problem, rows: np.ndarray, shift: np.ndarray | None) -> DesignMoments:
+    w = None if problem.weights is None else problem.weights[rows]
+    if shift is not None and not np.any(shift):
+        shift = None
+    [m] = design_moments(problem.A[rows], problem.b[rows], w, shift=shift)
+    return m
+
+
+def _wide_split(problem: Problem, split: Split, weigh_held: bool) -> Fold:
+    """A wide split with its own kernel: training rows first, held-out rows after."""
+    rows = np.concatenate([split.train, split.held])
+    held = np.concatenate([np.zeros(split.train.size, dtype=int), np.ones(split.held.size, dtype=int)])
+    w = None if problem.weights is None else problem.weights[rows]
+    if w is not None and not weigh_held:
+        w[split.train.size :] = 1.0
+    return _wide(replace(problem, A=problem.A[rows], b=problem.b[rows], weights=w), held, 1)
