@@ -34,6 +34,8 @@ _WINGS: dict[str, str] = {
     "couple": "elltwo.decay.trunk_heads",
     "Strength": "elltwo.facts.strength",
     "convert": "elltwo.laws.converting",
+    "load_model": "elltwo.reporting.export",
+    "save_model": "elltwo.reporting.export",
 }
 
 __all__ = ["__version__", *_WINGS]

@@ -23,7 +23,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "Fit a bundled real data set and write its report."),
     "stats": ("stats", "Reduce a shard of a table to its moments."),
     "merge": ("merge", "Merge moments of shards and fit."),
-    "deblur": ("deblur", "Restore a blurred image."),
     "recipe": ("recipe", "Carry learning rate and weight decay to another training run."),
     "plan": ("plan", "Show which weights of a network should decay."),
     "audit": ("audit", "Check a network's weight decay for common mistakes."),
@@ -31,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 EPILOG = """\b
 Results go to stdout, messages to stderr.
-Exit codes: 0 done, 1 could not be done, 2 used wrongly, 3 the data, 130 interrupted.
+Exit codes: 0 done, 1 could not be done, 2 used wrongly, 3 data, 130 interrupted.
 Settings: option over ELLTWO_* variable over --config FILE.toml over default."""
 
 

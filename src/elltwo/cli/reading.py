@@ -72,9 +72,8 @@ def load(
     """
     from elltwo.tables.encode import design
     from elltwo.tables.plan import plan_columns
-    from elltwo.tables.read import read_table
 
-    table = read_table(source, na=na, categorical=categorical, drop=drop, encoding=encoding)
+    table = _read(source, na=na, categorical=categorical, drop=drop, encoding=encoding)
     plan = plan_columns(
         table, target, weights=weights, group=group, fold_column=fold_column, categorical=categorical, drop=drop,
         na=na, dates=date_uses(date) or None, task=task, encoding=encoding,
@@ -82,10 +81,37 @@ def load(
     made = design(table, plan)
     notes = (*table.notes, *plan.notes, *made.notes)
     y, labels = _targets(made.y, plan)
-    if y is not None and len(y) < 3:
-        raise DataError(f"{table.name} has {len(y)} usable row(s): a fit that can be judged needs at least 3")
+    _check_size(y, plan, table.name)
     unique = tuple(dict.fromkeys(notes))
     return Loaded(plan, made.X, y, labels, made.weights, made, table.name, unique)
+
+
+def _read(source: str, **options: Any) -> Any:
+    """The table; what is wrong with its encoding is said with the flag that settles it."""
+    from elltwo.tables.read import read_table
+
+    try:
+        return read_table(source, **options)
+    except DataError as error:
+        if "not written in UTF-8" in str(error):
+            raise DataError(f"{error}; or say how it is written, as in --encoding latin-1") from None
+        raise
+
+
+def _check_size(y: np.ndarray | None, plan: TablePlan, name: str) -> None:
+    """Enough rows to judge a fit, and targets whose squares a float can hold."""
+    if y is None:
+        return
+    if len(y) < 3:
+        raise DataError(f"{name} has {len(y)} usable row(s): a fit that can be judged needs at least 3")
+    with np.errstate(over="ignore", under="ignore"):
+        squares = np.square(y - y.mean(axis=0)).sum(axis=0)
+    for column, square in zip(plan.targets, squares, strict=False):
+        if not np.finfo(float).tiny / np.finfo(float).eps < square < np.inf:
+            raise DataError(
+                f"the squares of target {column.name!r} leave the range of floating-point numbers: "
+                "multiply it by a power of ten first"
+            )
 
 
 def _targets(y: np.ndarray | None, plan: TablePlan) -> tuple[np.ndarray | None, np.ndarray | None]:

@@ -97,8 +97,8 @@ def _strength(fitted: Fitted, t: int, title: str) -> list[str]:
     lines.append(
         _row("coefficients shrunk to", percent(_share(solution.norm[t], plain.norm[t])), "of their length")
     )
-    freedom = f"of {figure(plain.df[t])} numbers (degrees of freedom)"
-    lines.append(_row("it adjusts as freely as", figure(solution.df[t]), freedom))
+    freedom = f"of {figure(plain.df[t])} (degrees of freedom)"
+    lines.append(_row("freely adjustable numbers", figure(solution.df[t]), freedom))
     return lines + _elsewhere(fitted, t, alpha)
 
 

@@ -8,13 +8,14 @@ import click
 
 from elltwo.cli.console import bold, put, put_json, say
 from elltwo.cli.settings import settings
+from elltwo.errors import ConversionError
 
 HELP = """Carry a strength from one program's convention to another's.
 
 \b
-  elltwo convert 0.1 --from glmnet --to sklearn.Ridge --n 100 --sd-y 2 --standardized
+  elltwo convert 0.1 --from glmnet --to Ridge --n 100 --sd-y 2 --standardized
   elltwo convert 0.01 --from torch.weight_decay --to total --n 5000
-  elltwo convert 3.5 --from df --to sklearn.Ridge --data train.csv --target y
+  elltwo convert 3.5 --from df --to Ridge --data train.csv --target y
 
 --list names all conventions. With --data, n, sd(y) and the scales of the columns are those of the table,
 as elltwo fit would read it.
@@ -43,6 +44,26 @@ def _table(path: str, target: str | None) -> dict[str, Any]:
     return {"X": loaded.X, "y": loaded.y[:, 0] if loaded.y is not None else None, "weights": loaded.weights}
 
 
+FLAGS = {
+    "n= (or y=, X= or weights=)": "--n (or --data)",
+    "sd_y= (or y=)": "--sd-y (or --data)",
+    "sd_y= (the root mean square of y) or y=": "--sd-y (the root mean square of y) or --data",
+    "X= or sd_x= (or standardized=True if": "--data (or --standardized if",
+    "noise_variance=": "--noise-variance",
+    "pass standardized=True": "pass --standardized",
+    "give X=": "give --data",
+    "give y=": "give --data and --target",
+    "to='total'": "--to total",
+}
+
+
+def _in_flags(sentence: str) -> str:
+    """The library's sentence in the words of the command line."""
+    for word, flag in FLAGS.items():
+        sentence = sentence.replace(word, flag)
+    return sentence
+
+
 @settings("convert", HELP)
 @click.argument("value", type=float, required=False)
 @click.option("--from", "from_", metavar="NAME", help="Convention of the number, e.g. glmnet.")
@@ -69,7 +90,10 @@ def command(
 
     facts["fit_intercept"] = not no_intercept
     setting = Setting.read(**(facts | (_table(data, target) if data else {})))
-    done = conversion(value, from_, to, setting)
+    try:
+        done = conversion(value, from_, to, setting)
+    except ConversionError as error:
+        raise ConversionError(_in_flags(str(error))) from None
     if as_json:
         names = {"from": done.source.name, "to": done.target.name}
         put_json({"value": done.value, "total": done.total, **names, "remarks": done.remarks})

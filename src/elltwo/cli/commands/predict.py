@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from elltwo.cli.console import progress, put_json, say
 from elltwo.cli.settings import settings
 from elltwo.errors import DataError
 
+if TYPE_CHECKING:
+    import numpy as np
+
 HELP = """Predict new rows with a saved model.
 
-The training table's plan is used: columns are found by name in any order, levels that training did not
-know are said, a missing column or a value of the wrong type is an error that names it.
+The training table's plan is used: columns are found by name in any order,
+levels that training did not know are said, a missing column or a value of the
+wrong type is an error that names it.
 
 \b
   elltwo predict houses.json new.csv -o predicted.csv
-  elltwo predict houses.json new.parquet --keep id --keep street > predicted.csv
+  elltwo predict houses.json new.parquet --keep id > predicted.csv
 """
 
 
 def predictions(model: Any, X: np.ndarray) -> dict[str, np.ndarray]:
     """Columns of the result: one per target; for classes their scores and the class."""
+    import numpy as np
+
     scores = np.column_stack([X @ np.array(out.coef) + out.intercept for out in model.outputs])
     names = [out.name for out in model.outputs]
     if not model.classes:
@@ -50,7 +55,7 @@ def _csv(columns: dict[str, Any]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
-    lists = [c.tolist() if isinstance(c, np.ndarray) else c for c in columns.values()]
+    lists = [c.tolist() if hasattr(c, "tolist") else c for c in columns.values()]
     writer.writerows(zip(*lists, strict=True))  # csv writes a float by repr: it returns bit for bit
     return out.getvalue()
 
@@ -70,7 +75,7 @@ def _bytes(columns: dict[str, Any], place: str) -> bytes:
 @settings("predict", HELP)
 @click.argument("model")
 @click.argument("data")
-@click.option("--output", "-o", metavar="FILE", help="Write here (.csv or .parquet) instead of to stdout.")
+@click.option("--output", "-o", metavar="FILE", help="Write here (.csv or .parquet), not to stdout.")
 @click.option("--keep", multiple=True, metavar="COL", help="Copy this column beside the predictions.")
 @click.option("--encoding", default="utf-8", show_default=True, help="Encoding of text files.")
 @click.option("--quiet", "-q", is_flag=True, help="No messages.")

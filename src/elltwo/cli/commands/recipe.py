@@ -12,7 +12,8 @@ from elltwo.cli.settings import settings
 HELP = """Carry learning rate and weight decay to another training run.
 
 \b
-  elltwo recipe --lr 3e-4 --weight-decay 0.1 --batch 512 --samples 1e6 --epochs 90 --to-batch 4096
+  elltwo recipe --lr 3e-4 --weight-decay 0.1 --batch 512 --samples 1e6 \\
+      --epochs 90 --to-batch 4096
   elltwo recipe --published list
 """
 NUMBERS = ("lr", "weight-decay", "batch", "samples", "epochs", "warmup", "final", "momentum")

@@ -28,7 +28,8 @@ def _watch(quiet: bool) -> Any:
         return None
 
     def show(progress: Any) -> None:
-        sys.stderr.write(f"\r{progress}\033[K")
+        left = "" if progress.left is None else f", {progress.left:.0f} s left"
+        sys.stderr.write(f"\r{progress.rows:,} rows, {progress.rate:,.0f} a second{left}\033[K")
         sys.stderr.flush()
 
     return show

@@ -16,7 +16,7 @@ Values may be numbers, booleans, dates, text as in a CSV file, None or NaN.
 from datetime import datetime, timezone
 
 MISSING = {missing!r}
-TRUTH = {{"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0, "1": 1.0, "0": 0.0}}
+TRUTH = {{"true": 1.0, "false": 0.0}}
 CLASSES = {classes!r}
 # per output: its intercept, then per column (name, kind, slopes, levels, for a missing value, for an unseen level)
 OUTPUTS = {outputs}
