@@ -1,0 +1,111 @@
+"""What deserves a look after a reconstruction: edges, rules that disagree, borders that do not fit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from elltwo.facts.finding import Finding
+from elltwo.facts.rotated import Rotated
+from elltwo.facts.selection import Selection
+from elltwo.facts.solution import Solution
+from elltwo.inverse.prepare import Prepared
+from elltwo.operators import ConvolutionOperator
+
+DISAGREE = 10.0  # factor in λ = √α between the rule that decided and GCV
+BORDER = 4.0  # mean squared residual within a PSF's reach of the border over that inside
+
+
+def doubts(p: Prepared, r: Rotated, selection: Selection, solution: Solution) -> tuple[Finding, ...]:
+    """Return the findings of one reconstruction, gravest first."""
+    found = [_border(p, solution), _edge(selection), _noise(r, solution), _disagreement(selection)]
+    return tuple(f for f in found if f is not None)
+
+
+def _edge(selection: Selection) -> Finding | None:
+    if selection.rule == "given":
+        return None
+    alpha = float(selection.alpha[0])
+    texts = {
+        "zero": (
+            "λ = 0: no regularization does at least as well.",
+            "Check that b carries noise, or give noise=...",
+        ),
+        "infinity": (
+            "λ = ∞: the data do not improve on the prior mean and the free directions.",
+            "Check the noise level, the scale of b against A x, and whether L is what you mean.",
+        ),
+        "low": (
+            "The choice sits on the low edge of the strengths looked at.",
+            "Try another rule, or give noise=...",
+        ),
+        "high": (
+            "The choice sits on the high edge of the strengths looked at.",
+            "Try another rule, or give noise=...",
+        ),
+    }
+    if selection.edge not in texts:
+        return None
+    sentence, remedy = texts[selection.edge]
+    return Finding("edge", "warning", alpha, None, sentence, remedy)
+
+
+def _noise(r: Rotated, solution: Solution) -> Finding | None:
+    if r.noise is None:
+        return None
+    size = float(np.sqrt(r.total[0] / max(r.spectrum.shape[0], 1)))
+    if r.noise < size:
+        return None
+    sentence = f"The noise given, {r.noise:.3g} per datum, is as large as the data themselves, {size:.3g}."
+    return Finding("noise-larger-than-data", "warning", r.noise, size, sentence, "Check its units.")
+
+
+def _disagreement(selection: Selection) -> Finding | None:
+    gcv = selection.choices.get("gcv")
+    if gcv is None or selection.rule in ("gcv", "given"):
+        return None
+    chosen, other = float(selection.alpha[0]), float(gcv[0])
+    if not (0 < chosen < np.inf):
+        return None
+    ratio = np.inf if other in (0.0, np.inf) else float(np.sqrt(max(chosen, other) / min(chosen, other)))
+    if ratio <= DISAGREE:
+        return None
+    sentence = (
+        f"{selection.rule} chose λ = {np.sqrt(chosen):.3g} and GCV would choose {np.sqrt(other):.3g}, "
+        f"a factor of {ratio:.2g}."
+    )
+    return Finding(
+        "rules-disagree", "warning", ratio, DISAGREE, sentence, "Look at both curves, or give noise=..."
+    )
+
+
+def _border(p: Prepared, solution: Solution) -> Finding | None:
+    """Residuals that gather at the border: the picture continues otherwise than the boundary says."""
+    A = p.original
+    if not isinstance(A, ConvolutionOperator) or p.whitened or p.b.shape[1] != 1:
+        return None
+    reach = [q // 2 for q in A.psf.shape]
+    shape = A.image_shape or ()
+    if any(n <= 2 * h or h == 0 for n, h in zip(shape, reach, strict=True)):
+        return None
+    residual = (p.b[:, 0] - A @ solution.coef[:, 0]).reshape(shape) ** 2
+    inner = residual[tuple(slice(h, n - h) for n, h in zip(shape, reach, strict=True))]
+    outside = (residual.sum() - inner.sum()) / (residual.size - inner.size)
+    inside = float(inner.mean())
+    ratio = float(outside) / inside if inside > 0 else (np.inf if outside > 0 else 1.0)
+    amplitude = float(
+        np.sqrt((solution.coef[:, 0] ** 2).mean()) / max(np.sqrt((p.b[:, 0] ** 2).mean()), 1e-300)
+    )
+    if ratio <= BORDER and amplitude <= 10:
+        return None
+    seen = f"The residual gathers at the border ({ratio:.2g} times that inside)"
+    if ratio <= BORDER:
+        seen = f"The solution is {amplitude:.2g} times larger than the data"
+    sentence = f"{seen}: the {A.boundary!r} boundary does not fit."
+    return Finding(
+        "boundary-mismatch",
+        "warning",
+        ratio,
+        BORDER,
+        sentence,
+        "Try boundary='reflective', or crop the border.",
+    )
