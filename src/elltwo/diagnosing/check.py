@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -49,6 +50,8 @@ def found(
 
 def number(x: float) -> str:
     """Three digits, for a sentence."""
-    if x == 0 or 1e-3 <= abs(x) < 1e6:
-        return f"{x:,.3g}" if abs(x) < 1000 else f"{x:,.0f}"
+    if x == 0 or 1e-5 <= abs(x) < 1e6:
+        decimals = 0 if x == 0 else max(2 - math.floor(math.log10(abs(x))), 0)
+        text = f"{x:,.{decimals}f}".replace(",", "\u2009")
+        return text.rstrip("0").rstrip(".") if "." in text else text
     return f"{x:.1e}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")

@@ -51,10 +51,9 @@ def no_penalty(view: View) -> list[Finding]:
 
 def disagree(view: View) -> list[Finding]:
     """Rules whose λ differ both as numbers and in what they do to the fit."""
-    if view.selection is None or len(view.selection.choices) < 2:
+    if view.selection is None:
         return []
-    own = view.alpha
-    at = {rule: float(a[view.which]) for rule, a in view.selection.choices.items()}
+    own, at = view.alpha, view.choices
     df = {rule: view.df(a) for rule, a in at.items()}
     limit = max(1.0, DF_SHARE * view.rotated.spectrum.directions)
     far = {r: abs(df[r] - view.df(own)) for r in at if r != view.selection.rule and _apart(at[r], own)}

@@ -38,20 +38,15 @@ def pairs(view: View) -> list[Finding]:
     upper = np.triu(np.abs(R), 1)
     where = np.argwhere(upper > PAIR)
     where = where[np.argsort(-upper[tuple(where.T)])]
-    out: list[Finding] = []
-    for i, j in where[:MOST]:
-        out += found(
-            "collinear-pair", "info", R[i, j], PAIR,
-            f"{view.name(i)} and {view.name(j)} are almost the same column (correlation {R[i, j]:.4f}).",
-            "Read their coefficients as a sum, or drop one; ridge divides a common effect between them.",
-        )  # fmt: skip
-    if where.shape[0] > MOST:
-        out += found(
-            "collinear-pair", "info", where.shape[0], PAIR,
-            f"{where.shape[0]} pairs of columns are correlated beyond {PAIR}; the {MOST} strongest are named above.",
-            "Group related columns before reading coefficients.",
-        )  # fmt: skip
-    return out
+    if not where.size:
+        return []
+    first = ", ".join(f"{view.name(i)} and {view.name(j)} ({R[i, j]:.4f})" for i, j in where[:MOST])
+    many = "One pair of columns is" if len(where) == 1 else f"{len(where)} pairs of columns are"
+    return found(
+        "collinear-pairs", "info", R[tuple(where[0])], PAIR,
+        f"{many} almost the same, up to scale and offset: {first}{', and others' if len(where) > MOST else ''}.",
+        "Read the coefficients of such a pair as a sum, or drop one; ridge divides a common effect between them.",
+    )  # fmt: skip
 
 
 def vif(view: View, alpha: float = 0.0) -> np.ndarray | None:
@@ -142,9 +137,9 @@ CHECKS = (
         constant,
     ),
     Check(
-        "collinear-pair",
-        "Two columns are almost the same up to scale and offset; the three strongest pairs are named.",
-        "correlation",
+        "collinear-pairs",
+        "Pairs of columns that are almost the same up to scale and offset; the three closest are named.",
+        "largest correlation",
         "0.98",
         "info",
         pairs,

@@ -12,6 +12,7 @@ from elltwo.facts.rotated import Rotated
 from elltwo.facts.selection import Selection
 from elltwo.facts.solution import Solution
 from elltwo.selecting.loo import leverages
+from elltwo.selecting.registry import RULES
 from elltwo.shrinking.path import df_of
 
 LARGEST_MAP = 2e7  # numbers in V beyond which no check asks for V as an array
@@ -94,6 +95,22 @@ class View:
     @property
     def coef(self) -> np.ndarray:
         return self.solution.coef[:, self.which]
+
+    @property
+    def choices(self) -> dict[str, float]:
+        """The λ of the rule that decided and of those that are heard beside it, for this target."""
+        if self.selection is None:
+            return {}
+        return {
+            rule: float(alpha[self.which])
+            for rule, alpha in self.selection.choices.items()
+            if self.hears(rule)
+        }
+
+    def hears(self, rule: str) -> bool:
+        """Did this rule decide, or does it speak beside others without being asked by name?"""
+        decided = self.selection is not None and rule == self.selection.rule
+        return decided or (rule in RULES and RULES[rule].heard)
 
     def df(self, alpha: float) -> float:
         """Degrees of freedom at another λ."""

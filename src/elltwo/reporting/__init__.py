@@ -11,7 +11,7 @@ more field there. ``page.render(title, sections)`` is the shell that other wings
 
 | door | makes |
 |---|---|
-| ``collect(*, rotated, solution, selection=None, names=None, target=..., folds=None, nested=None, plan=None, findings=None, reproduce=None, standardize=False, problem_info=None, which=0)`` | the dict |
+| ``collect(*, rotated, solution, selection, names, target, folds, nested, plan, findings, reproduce, …)`` | the dict |
 | ``figures.path / selection / shrinkage / geometry / bias_variance / coefficients (report)`` | a matplotlib Figure |
 | ``write_html(report, path)``, ``html(report)`` | the page |
 | ``to_json(report)``, ``from_json(text)`` | exact both ways |

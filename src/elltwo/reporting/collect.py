@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from elltwo.diagnosing import View, look
+from elltwo.errors import unknown_option
 from elltwo.facts.finding import Finding
 from elltwo.facts.rotated import Fold, Rotated
 from elltwo.facts.selection import Selection
@@ -100,6 +101,37 @@ def collect(
     }
     report["range"] = [alphas[0], alphas[-1]]
     return plain(report)
+
+
+def for_figure(
+    figure: str,
+    *,
+    rotated: Rotated,
+    solution: Solution,
+    selection: Selection | None = None,
+    names: Sequence[str] | None = None,
+    target: str = "the target",
+    folds: list[Fold] | None = None,
+    which: int = 0,
+) -> dict[str, Any]:
+    """The part of the report that one figure reads, without the work of the others.
+
+    ``figure`` is a name in `elltwo.reporting.figures`; the rest is as in `collect`.
+    """
+    view = View.of(rotated, solution, selection, names, target, which)
+    alphas = curves.axis(view)
+    makers: dict[str, Callable[[], Any]] = {
+        "path": lambda: coefficients.path_lines(view, alphas),
+        "selection": lambda: curves.selection_curves(view, error_rule(view, folds), alphas),
+        "shrinkage": lambda: directions.shrinkage(view),
+        "geometry": lambda: directions.geometry(view),
+        "bias_variance": lambda: curves.bias_variance(view, alphas),
+        "coefficients": lambda: coefficients.table(view),
+    }
+    if figure not in makers:
+        raise unknown_option("figure", figure, makers)
+    facts = {"fit": {"alpha": view.alpha}, "target": target, "range": [alphas[0], alphas[-1]]}
+    return plain(facts | {figure: makers[figure]()})
 
 
 def _data(view: View, info: dict[str, Any]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters.update(shown=words.shown, percent=lambda x: words.percent(words.num(x)))
+    env.filters.update(shown=words.shown, percent=lambda x: words.percent(words.num(x)), whole=words.whole)
     env.globals.update(rule_names=words.RULE_NAMES)
     return env
 

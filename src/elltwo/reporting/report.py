@@ -20,7 +20,7 @@ CAPTIONS = {
     ),
     "shrinkage": (
         "What is kept of each direction",
-        "Strong directions pass; weak ones, where noise lives, are damped.",
+        "Strong directions pass; weak ones are damped.",
     ),
     "bias_variance": ("The bargain", "Some bias is accepted for less variance; estimated from these rows."),
     "geometry": (

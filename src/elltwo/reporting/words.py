@@ -13,6 +13,7 @@ RULE_NAMES = {
     "kfold": "K-fold",
     "gcv": "GCV",
     "rgcv": "robust GCV",
+    "srgcv": "strong robust GCV",
     "evidence": "evidence",
     "mallows": "Mallows",
     "aicc": "AICc",
@@ -62,9 +63,15 @@ def shown(value: Any, digits: int = 3) -> str:
     exponent = math.floor(math.log10(abs(x)))
     if -5 < exponent < 6:
         decimals = max(digits - 1 - exponent, 0)
-        return f"{x:,.{decimals}f}".replace("-", "−").replace(",", " ")
+        return f"{x:,.{decimals}f}".replace("-", "−").replace(",", "\u2009")
     mantissa = f"{x / 10.0**exponent:.{digits - 1}f}".replace("-", "−")
     return f"{mantissa}·10{str(exponent).translate(SUPERSCRIPT)}"
+
+
+def whole(value: Any) -> str:
+    """A count that need not be whole: 11, or 9.22."""
+    x = num(value)
+    return f"{x:.0f}" if abs(x - round(x)) < 1e-9 else shown(x)
 
 
 def power(exponent: float) -> str:
@@ -84,5 +91,28 @@ def percent(share: float) -> str:
 
 
 def short(name: str, most: int = 18) -> str:
-    """A name that fits beside a line."""
-    return name if len(name) <= most else name[: most - 1] + "…"
+    """A name that fits beside a line: its middle gives way, for names differ most often at their ends."""
+    if len(name) <= most:
+        return name
+    head = (most - 1) // 2
+    return f"{name[:head]}…{name[len(name) - (most - 1 - head) :]}"
+
+
+def distinct(names: list[str], most: int = 18) -> list[str]:
+    """Names that fit, without what all long ones begin and end with; two of them stay two."""
+    if len(names) < 2 or max(map(len, names)) <= most:
+        return list(names)
+    head = _shared(names)
+    tail = _shared([name[head:][::-1] for name in names])
+    if head + tail < 4:
+        return [short(name, most) for name in names]
+    start = f"{names[0][: min(head, 5)]}{'…' if head > 5 else ''}"
+    return [short(f"{start}{name[head : len(name) - tail]}{'…' if tail else ''}", most) for name in names]
+
+
+def _shared(names: list[str]) -> int:
+    """How many characters all names begin with."""
+    first, last = min(names), max(names)
+    return next(
+        (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last))
+    )

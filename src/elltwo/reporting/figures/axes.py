@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from elltwo.reporting.figures.style import ACCENT, FAINT, INK, SIZE
-from elltwo.reporting.words import num, power, short, shown
+from elltwo.reporting.words import distinct, num, power, shown
 
 
 def strength_axis(ax: Any, report: dict[str, Any], mark: bool = True) -> None:
@@ -36,8 +36,8 @@ def mark_chosen(ax: Any, alpha: float, low: float, high: float) -> None:
     left = np.log(at / low) > 0.6 * np.log(high / low)
     place = blended_transform_factory(ax.transData, ax.transAxes)
     ax.annotate(
-        f"chosen λ = {shown(alpha)}", (at, 1.0), xycoords=place, xytext=(-4 if left else 4, 1), textcoords="offset points",
-        ha="right" if left else "left", va="bottom", color=ACCENT, fontsize=SIZE - 1,
+        f"chosen λ = {shown(alpha)}", (at, 1.0), xycoords=place, xytext=(-4 if left else 4, 1),
+        textcoords="offset points", ha="right" if left else "left", va="bottom", color=ACCENT, fontsize=SIZE - 1,
     )  # fmt: skip
 
 
@@ -50,9 +50,10 @@ def side_labels(ax: Any, labels: list[tuple[str, float, str]], gap: float = 11.0
     low, high = ax.get_ylim()
     wanted = [bottom + (y - low) / (high - low) * (top - bottom) for _, y, _ in labels]
     placed = spread(np.array(wanted), gap, bottom + 2, top - 2)
-    for (text, _, colour), want, at in zip(labels, wanted, placed, strict=True):
+    names = distinct([text for text, _, _ in labels], 14)
+    for text, (_, _, colour), want, at in zip(names, labels, wanted, placed, strict=True):
         ax.annotate(
-            short(text, 14), (0.0, (want - bottom) / (top - bottom)), xycoords="axes fraction",
+            text, (0.0, (want - bottom) / (top - bottom)), xycoords="axes fraction",
             xytext=(-9, at - want), textcoords="offset points", ha="right", va="center", fontsize=SIZE - 1.5,
             color=colour, annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "shrinkA": 0, "shrinkB": 0, "relpos": (1, 0.5)},
@@ -90,7 +91,7 @@ def tick(v: float) -> str:
     """A tick value without needless digits."""
     if v == 0:
         return "0"
-    text = shown(v, 2) if not 1e-3 <= abs(v) < 1e6 else f"{v:,.10g}".replace(",", " ")
+    text = shown(v, 2) if not 1e-3 <= abs(v) < 1e6 else f"{v:,.10g}".replace(",", "\u2009")
     return text.replace("-", "−")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from elltwo.reporting.figures.axes import empty, numbers
 from elltwo.reporting.figures.style import ACCENT, FAINT, INK, ORANGE, SIZE, canvas, styled
-from elltwo.reporting.words import num, short
+from elltwo.reporting.words import distinct, num
 
 MOST = 24
 
@@ -50,7 +50,10 @@ def coefficients(report: dict[str, Any]) -> Any:
     ax.plot(value, y, "o", color=ACCENT, ms=5.5, zorder=3, label="chosen λ", gid="effects")
     ax.set_xlim(*limits)
     ax.set_ylim(-0.7, len(rows) - 0.3)
-    ax.set_yticks(y, [short(r["name"], 20) + (" (free)" if r["free"] else "") for r in rows], color=INK)
+    names = distinct([r["name"] for r in rows], 20)
+    ax.set_yticks(
+        y, [n + (" (free)" if r["free"] else "") for n, r in zip(names, rows, strict=True)], color=INK
+    )
     ax.tick_params(axis="y", labelsize=SIZE - 1)
     ax.grid(False)
     ax.grid(True, axis="x")

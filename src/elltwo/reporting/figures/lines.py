@@ -93,7 +93,7 @@ def bias_variance(report: dict[str, Any]) -> Any:
             ax, "Bias and variance need an estimate of the noise,\nand no degree of freedom is left for one."
         )
         return figure
-    alphas = nums(report["path"]["alphas"])
+    alphas = nums(data["alphas"])
     bias, variance = nums(data["bias2"]), nums(data["variance"])
     total = bias + variance
     ax.plot(alphas, bias, color=ORANGE, label="bias²: too stiff")

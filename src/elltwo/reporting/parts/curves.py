@@ -18,19 +18,12 @@ BELOW, ABOVE = 1e-9, 1e3  # how far the axis reaches around the largest squared 
 MOST_ROW_WORK = 3e7
 
 
-def choices(view: View) -> dict[str, float]:
-    """The λ of every rule, for this target."""
-    if view.selection is None:
-        return {}
-    return {rule: float(a[view.which]) for rule, a in view.selection.choices.items()}
-
-
 def axis(view: View) -> np.ndarray:
     """(L,) λ from well below to well above anything chosen, whole decades, even in log λ."""
     s2 = view.s**2
     top = float(s2[0]) if s2.size and s2[0] > 0 else 1.0
     low = max(float(s2[-1]) * 1e-2, top * BELOW) if s2.size else top * BELOW
-    finite = [a for a in (*choices(view).values(), view.alpha) if 0 < a < np.inf]
+    finite = [a for a in (*view.choices.values(), view.alpha) if 0 < a < np.inf]
     low, high = min([low, *(a / 10 for a in finite)]), max([top * 1e2, *(a * 10 for a in finite)])
     low, high = max(low, top * 1e-14), min(high, top * ABOVE * 1e3)
     return np.logspace(np.floor(np.log10(low)), np.ceil(np.log10(high)), POINTS)
@@ -38,11 +31,15 @@ def axis(view: View) -> np.ndarray:
 
 def selection_curves(view: View, rule: ErrorRule, alphas: np.ndarray) -> dict[str, Any]:
     """Every rule's curve: those of the selection, and the rest as far as they can be afforded."""
-    curves: dict[str, Curve] = dict(view.selection.curves) if view.selection is not None else {}
-    picked = choices(view)
+    curves: dict[str, Curve] = {}
+    if view.selection is not None:
+        curves = {name: c for name, c in view.selection.curves.items() if view.hears(name)}
+    picked = dict(view.choices)
     affordable = view.rows * max(view.s.size, 1) <= MOST_ROW_WORK
     for other in RULES.values():
-        if other.name in curves or absent(other, rule.evidence) or not (other.cheap or affordable):
+        if other.name in curves or not other.heard or absent(other, rule.evidence):
+            continue
+        if not (other.cheap or affordable):
             continue
         score = _score(other.name, rule)
         points = grid(view.s)
@@ -54,8 +51,13 @@ def selection_curves(view: View, rule: ErrorRule, alphas: np.ndarray) -> dict[st
         "sentence": view.selection.sentence if view.selection is not None else "λ was given, not chosen.",
         "edge": view.selection.edge if view.selection is not None else "",
         "choices": picked,
-        "curves": {name: shown[name] for name in RULES if name in shown},
+        "curves": {name: shown[name] for name in sorted(shown, key=_place)},
     }
+
+
+def _place(rule: str) -> int:
+    """Rules in the order of the registry; a rule of the user's own comes first."""
+    return list(RULES).index(rule) if rule in RULES else -1
 
 
 def _score(name: str, rule: ErrorRule):  # type: ignore[no-untyped-def]  # a closure for `refine`
@@ -104,7 +106,7 @@ def bias_variance(view: View, alphas: np.ndarray) -> dict[str, Any] | None:
     variance = (
         sigma2 * (view.rotated.spectrum.free.rank + (filter_factors(view.s, alphas) ** 2).sum(axis=0)) / n
     )
-    return {"bias2": bias, "variance": variance, "noise": sigma2, "noise_from": source}
+    return {"alphas": alphas, "bias2": bias, "variance": variance, "noise": sigma2, "noise_from": source}
 
 
 def noise(view: View) -> tuple[float, str]:

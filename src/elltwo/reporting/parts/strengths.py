@@ -49,21 +49,22 @@ def strengths(view: View, sd_y: float, standardize: bool) -> list[dict[str, Any]
         for name, said in (STANDARDIZED if standardize else RAW)
         if (row := _row(name, said, setting, alpha))
     ]
+    r, what = view.rotated, ", standardized" if standardize else ""
+    most = f"of {r.spectrum.directions + r.spectrum.free.rank:g} without regularization"
+    norm = float(view.solution.norm[view.which])
+    rows.append(_follows("degrees of freedom", view.df(alpha), "df", 1.0, most))
     rows.append(
-        {"name": "degrees of freedom", "value": view.df(alpha), "follows": "df", "factor": 1.0,
-         "meaning": f"of {view.rotated.spectrum.directions + view.rotated.spectrum.free.rank:g} without regularization"}
-    )  # fmt: skip
-    rows.append(
-        {"name": "radius t of ‖w‖ ≤ t", "value": float(view.solution.norm[view.which]), "follows": "norm", "factor": 1.0,
-         "meaning": "the ball that holds the coefficients" + (", standardized" if standardize else "")}
-    )  # fmt: skip
+        _follows("radius t of ‖w‖ ≤ t", norm, "norm", 1.0, f"the ball that holds the coefficients{what}")
+    )
     if sigma2 > 0:
-        value = np.inf if alpha == 0 else sigma2 / alpha
-        rows.append(
-            {"name": "Gaussian prior, standard deviation", "value": float(np.sqrt(value)), "follows": "root_over", "factor": sigma2,
-             "meaning": "each coefficient expected within ± this, before seeing the data"}
-        )  # fmt: skip
+        sd = float(np.inf if alpha == 0 else np.sqrt(sigma2 / alpha))
+        meaning = "each coefficient expected within about ± this, before seeing the data"
+        rows.append(_follows("Gaussian prior, standard deviation", sd, "root_over", sigma2, meaning))
     return rows
+
+
+def _follows(name: str, value: float, follows: str, factor: float, meaning: str) -> dict[str, Any]:
+    return {"name": name, "value": value, "follows": follows, "factor": factor, "meaning": meaning}
 
 
 def _row(name: str, said: str, setting: Setting, alpha: float) -> dict[str, Any] | None:
@@ -73,11 +74,4 @@ def _row(name: str, said: str, setting: Setting, alpha: float) -> dict[str, Any]
     except ElltwoError:
         return None
     factor = float(np.asarray(done.value))
-    return {
-        "name": said,
-        "value": alpha * factor,
-        "follows": "times",
-        "factor": factor,
-        "meaning": done.target.objective,
-        "convention": name,
-    }
+    return _follows(said, alpha * factor, "times", factor, done.target.objective) | {"convention": name}
