@@ -112,3 +112,8 @@ def names(found: list[str], limit: int = 3) -> str:
     """ "a", "b" and 5 more."""
     shown = ", ".join(repr(n) for n in found[:limit])
     return shown + (f" and {len(found) - limit} more" if len(found) > limit else "")
+
+
+def count(found: list[str], noun: str = "tensor") -> str:
+    """ "1 tensor", "2 tensors"."""
+    return f"{len(found)} {noun}" + ("" if len(found) == 1 else "s")

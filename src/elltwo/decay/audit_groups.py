@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import torch
 
-from elltwo.decay.audit_entries import Setup, names
+from elltwo.decay.audit_entries import Setup, count, names
 from elltwo.facts.finding import Finding
 
 
@@ -21,7 +21,7 @@ def in_no_group(setup: Setup) -> Iterator[Finding]:
             "error",
             len(lost),
             0,
-            f"{len(lost)} trainable tensors are in no parameter group and never move: {names(lost)}.",
+            f"No parameter group holds {count(lost, 'trainable tensor')}, which thus never move: {names(lost)}.",
             "Build the groups with plan.groups(lr=...), or set requires_grad_(False) where freezing is meant.",
         )
 
@@ -33,14 +33,14 @@ def in_two_groups(setup: Setup) -> Iterator[Finding]:
         places[id(e.tensor)].append(e)
     twice = [es for es in places.values() if len(es) > 1]
     if twice:
-        shown = names([es[0].name or "unnamed" for es in twice])
+        shown = [es[0].name or "unnamed" for es in twice]
         where = ", ".join(dict.fromkeys(e.group for e in twice[0]))
         yield Finding(
             "in-two-groups",
             "error",
             len(twice),
             0,
-            f"{len(twice)} tensors are listed more than once and are stepped and decayed each time: {shown} ({where}).",
+            f"Listed more than once, hence stepped and decayed each time: {count(shown)}, {names(shown)} ({where}).",
             "List each tensor once; tied weights have several names but are one tensor.",
         )
 
@@ -54,7 +54,7 @@ def foreign(setup: Setup) -> Iterator[Finding]:
             "error",
             len(odd),
             0,
-            f"{len(odd)} tensors in the optimizer do not belong to the model, so steps on them have no effect.",
+            f"Not in the model, so that steps on them have no effect: {len(odd)} of the optimizer's tensors.",
             "Build the optimizer after the model is copied, moved, sharded or given new layers.",
         )
 
@@ -94,7 +94,7 @@ def frozen_in_group(setup: Setup) -> Iterator[Finding]:
             "info",
             len(frozen),
             0,
-            f"{len(frozen)} frozen tensors are in decaying groups: {names([e.name or '' for e in frozen])}.",
+            f"In decaying groups though frozen: {names([e.name or '' for e in frozen])}.",
             "torch's own optimizers skip tensors without a gradient; others may decay them: leave them out.",
         )
 
@@ -108,13 +108,13 @@ def zero_gradient(setup: Setup) -> Iterator[Finding]:
         if e.weight_decay > 0 and not row.dead and _all_zero(e.tensor.grad)
     ]
     if dead or zeroed:
-        why = "their gradient is identically zero" if dead else "their present gradient is exactly zero"
+        why = "the gradient is identically zero" if dead else "the present gradient is exactly zero"
         yield Finding(
             "frozen-by-zero-gradient",
             "warning",
             len(dead) + len(zeroed),
             0,
-            f"{len(dead) + len(zeroed)} tensors are moved by decay alone, because {why}: {names(dead + zeroed)}.",
+            f"Decay alone moves {count(dead + zeroed)}, because {why}: {names(dead + zeroed)}.",
             "Freeze with requires_grad_(False) and grad=None, or put them into a group with weight_decay=0.",
         )
 

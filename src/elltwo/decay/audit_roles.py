@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from elltwo.decay.audit_entries import Setup, names
+from elltwo.decay.audit_entries import Setup, count, names
 from elltwo.facts.finding import Finding
 
 _CODES = {
@@ -40,7 +40,7 @@ def spared_roles_decayed(setup: Setup) -> Iterator[Finding]:
             "warning",
             len(hit),
             0,
-            f"{len(hit)} tensors decay though {_HARM[code]}: {names(hit)}.",
+            f"Decayed, though {_HARM[code]}: {count(hit)}, {names(hit)}.",
             "Use plan.groups(...), or set weight_decay=0 in their group.",
         )
 
@@ -66,7 +66,7 @@ def matmul_skipped(setup: Setup) -> Iterator[Finding]:
             "warning",
             len(bounded),
             0,
-            f"{len(bounded)} weights multiply their input but do not decay while others do: {names(bounded)}.",
+            f"Not decayed, though they multiply an input: {count(bounded, 'weight')}, {names(bounded)}.",
             "Use plan.groups(...), which finds weights by what they do, also in fused and custom layers.",
         )
     if invariant:
@@ -75,8 +75,8 @@ def matmul_skipped(setup: Setup) -> Iterator[Finding]:
             "info",
             len(invariant),
             0,
-            f"{len(invariant)} scale-invariant weights do not decay: {names(invariant)}; their norm will grow and "
-            "their effective learning rate fall.",
+            f"Not decayed: {count(invariant, 'scale-invariant weight')}, {names(invariant)}; the norm will grow and "
+            "the effective learning rate fall.",
             "Fine if meant; else decay them to hold the effective learning rate.",
         )
 
@@ -94,7 +94,7 @@ def invariant_decayed(setup: Setup) -> Iterator[Finding]:
             "info",
             len(hit),
             None,
-            f"{len(hit)} decayed weights are scale-invariant: {names(hit)}; there, decay only sets the effective "
+            f"Decayed: {count(hit, 'scale-invariant weight')}, {names(hit)}; there, decay only sets the effective "
             "learning rate.",
             "Tune weight_decay and lr together for them: only their product matters in the long run.",
         )
@@ -127,7 +127,7 @@ def embeddings_decayed(setup: Setup) -> Iterator[Finding]:
             "info",
             len(hit),
             0,
-            f"{len(hit)} embedding tables decay: {names(hit)}; rows that a batch does not contain only shrink.",
+            f"Decayed: {count(hit, 'embedding table')}, {names(hit)}; rows that a batch does not contain only shrink.",
             "A choice: nanoGPT decays them, minGPT does not.",
         )
 
@@ -141,7 +141,7 @@ def adapters_decayed(setup: Setup) -> Iterator[Finding]:
             "info",
             len(hit),
             None,
-            f"{len(hit)} low-rank adapter tensors decay: {names(hit)}; this pulls the model back to its base.",
+            f"Decayed: {count(hit, 'low-rank adapter tensor')}, {names(hit)}; this pulls the model back to its base.",
             "Keep it to stay near the base model; set 0 to let the adapter move freely.",
         )
 
@@ -155,7 +155,7 @@ def unknown_roles(setup: Setup) -> Iterator[Finding]:
             "info",
             len(hit),
             0,
-            f"{len(hit)} decayed tensors are used by operations that the tracer does not know: {names(hit)}.",
+            f"Decayed, though used by operations that the tracer does not know: {count(hit)}, {names(hit)}.",
             "Look at them; an override in the plan records your decision.",
         )
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from elltwo.decay.calling import Forward, call, differentiable, map_tensors
+from elltwo.decay.calling import Forward, checked_call, differentiable, map_tensors
 from elltwo.decay.keeping import as_trained, kept
 from elltwo.decay.ops import op_name
 
@@ -60,7 +60,7 @@ class Experiment:
         """Differentiable outputs of one forward pass (call inside :meth:`prepared`); dropout masks repeat."""
         torch.manual_seed(self.seed + 1)
         with nullcontext() if self.exact_eps else _SmallEps():
-            out = call(self.model, self.batch, self.forward)
+            out = checked_call(self.model, self.batch, self.forward)
             return differentiable(self.loss(out) if self.loss else out)
 
     def _like(self, tensor: torch.Tensor) -> torch.Tensor:

@@ -14,6 +14,7 @@ from elltwo.decay.calling import (
     aliases,
     batch_from_model,
     checked_call,
+    differentiable,
     named_tensors,
     tensors_in,
     unwrap,
@@ -153,6 +154,8 @@ def _trace(
             out = checked_call(model, batch, forward)
             out = loss(out) if loss else out
         outputs = list(tensors_in(out))
+        if any(t.requires_grad for t in tensors.values()):
+            differentiable(out)
         _refuse_nan(model, outputs)
         roles = settle(tracer, outputs)
     if all(r.role == "unused" for r in roles.values()):

@@ -13,6 +13,7 @@ import torch
 
 from elltwo.decay.laboratory import Experiment
 from elltwo.decay.sketch import Sketch, sketch
+from elltwo.errors import InputError
 
 TOLERANCE = 1e-6  # models that cast to float32 inside their norm leave 2e-7; all others score above 2e-3
 SINGLE_TOLERANCE = 1e-4  # when the model runs in float32 only; then never called "proven"
@@ -54,9 +55,9 @@ def prove(experiment: Experiment, tensors: Mapping[str, torch.Tensor], cotangent
         except _NotFinite:
             notes.append(f"The outputs are not finite in {_kind(attempt)} at the probed point.")
             attempt = replace(attempt, roles={}) if attempt.roles else None
-        except (RuntimeError, TypeError, ValueError, IndexError) as error:  # kernels that refuse float64
-            text = str(error).strip().split("\n")[0][:120]
-            notes.append(f"The probe in {_kind(attempt)} failed ({type(error).__name__}: {text}).")
+        except (InputError, RuntimeError) as error:  # e.g. kernels that refuse float64
+            text = str(error.__cause__ or error).strip().split("\n")[0][:120]
+            notes.append(f"The probe in {_kind(attempt)} failed ({text}).")
             attempt = replace(attempt, dtype=torch.float32) if attempt.dtype == torch.float64 else None
     notes.append("Scale invariance is unknown for this model; roles stand.")
     return Probe({n: Proof("unknown") for n in tensors}, tuple(notes))

@@ -7,7 +7,7 @@ norm (Neyshabur et al. 2015, arXiv:1506.02617; equi-normalization, Stock et al. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,7 +70,7 @@ def rebalance(
     if not change <= tolerance:
         raise InputError(
             f"rebalancing would move the outputs by {change:.1e} (more than {tolerance:g}): the symmetries of this "
-            "model hold only in train mode or only up to rounding (float32 casts inside: tolerance=1e-6); nothing changed"
+            "model hold only in train mode, or up to rounding (float32 casts inside: tolerance=1e-6); nothing changed"
         )
     with torch.no_grad():
         for name, tensor in lab.tensors.items():

@@ -58,11 +58,10 @@ def _settle_one(tracer: Tracer, leaf: int, uses: list[Use], head: bool) -> Role:
         return Role(role, "", "", "traced")
     best = min(uses, key=lambda u: ORDER.index(u.role))
     also = tuple(sorted({u.role for u in uses} - {best.role}))
-    product = next((u for u in uses if u.role.endswith("weight")), best)
     role = best.role
     if head and role in ("linear weight", "matmul weight", "conv weight"):
         role = "output head"
-    return Role(role, product.op if role == "router" else best.op, product.slot, "traced", also)
+    return Role(role, best.op.removeprefix("functional."), best.slot, "traced", also)
 
 
 # What the types of torch.nn say about their own parameters, for use without a batch.

@@ -83,3 +83,24 @@ def _stacked(parts: list[Sketch]) -> Sketch:
         row_spread=torch.stack([p.row_spread for p in parts]),
         size=max(p.size for p in parts),
     )
+
+
+def joined(parts: list[dict[str, Sketch]]) -> dict[str, Sketch]:
+    """Sketches at several points as one with all their cotangents; tensors without a gradient anywhere left out."""
+    held: dict[str, list[Sketch]] = {}
+    for part in parts:
+        for name, seen in part.items():
+            held.setdefault(name, []).append(seen)
+    return {n: _concatenated(seen) for n, seen in held.items() if len(seen) == len(parts)}
+
+
+def _concatenated(parts: list[Sketch]) -> Sketch:
+    columns = [p.columns for p in parts if p.columns is not None]
+    return Sketch(
+        whole=torch.cat([p.whole for p in parts]),
+        rows=torch.cat([p.rows for p in parts]),
+        columns=torch.cat(columns) if columns else None,
+        spread=torch.cat([p.spread for p in parts]),
+        row_spread=torch.cat([p.row_spread for p in parts]),
+        size=max(p.size for p in parts),
+    )

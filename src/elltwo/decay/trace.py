@@ -174,7 +174,7 @@ class Tracer(TorchFunctionMode):
             for leaf, flags in _of(o).items():
                 new = flags | self._flags(op, leaf, o, marked, spread, widest)
                 new = new | {"indexed"} if indexed else new
-                leaves[leaf] = min(leaves[leaf], new, key=len) if leaf in leaves and not _kept(new) else new
+                leaves[leaf] = _merged(leaves[leaf], new) if leaf in leaves else new
         if op in ("add", "sub"):
             self._weight_space_adapter(leaves)
         tags = (
@@ -276,8 +276,10 @@ class Tracer(TorchFunctionMode):
         return self._fresh()
 
 
-def _kept(flags: frozenset[str]) -> bool:
-    return bool(flags & {"direction", "adapter"})
+def _merged(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
+    """A parameter that came twice: what is decisive stays, else the plainer way counts."""
+    decisive = (one | other) & {"direction", "adapter"}
+    return decisive or min(one, other, key=len)
 
 
 def _of(o: Operand) -> Mapping[int, frozenset[str]]:

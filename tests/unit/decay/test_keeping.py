@@ -1,0 +1,250 @@
+"""Planning changes nothing, and bad input gets one sentence."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import nn  # noqa: E402
+
+import elltwo  # noqa: E402 - after the check for torch
+from decay_models import TinyGPT, cnn, mlp  # noqa: E402
+from elltwo.errors import ElltwoError, InputError, UsageError  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+def state_of(model):
+    """Everything that a person could notice."""
+    return {
+        "data": {n: p.detach().clone() for n, p in model.named_parameters()},
+        "ids": {n: (id(p), p.data_ptr(), p.dtype, p.requires_grad) for n, p in model.named_parameters()},
+        "grads": {n: None if p.grad is None else p.grad.clone() for n, p in model.named_parameters()},
+        "grad ids": {n: id(p.grad) for n, p in model.named_parameters()},
+        "buffers": {n: b.clone() for n, b in model.named_buffers()},
+        "buffer ids": {n: id(b) for n, b in model.named_buffers()},
+        "modes": [m.training for m in model.modules()],
+        "attributes": [sorted(k for k in vars(m)) for m in model.modules()],
+        "eps": [getattr(m, "eps", None) for m in model.modules()],
+        "hooks": [len(m._forward_hooks) for m in model.modules()],
+    }
+
+
+def same(a, b):
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    return a == b
+
+
+IMAGES = torch.randn(4, 3, 8, 8)
+
+
+def assert_untouched(model, action):
+    before, random = state_of(model), torch.get_rng_state()
+    action()
+    after = state_of(model)
+    for what in before:
+        assert same(before[what], after[what]), what
+    assert torch.equal(random, torch.get_rng_state())
+    assert torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("job", ["decay_plan", "symmetries"])
+def test_data_grads_buffers_modes_and_random_state_are_as_before(job, training):
+    model, x = cnn(bias=True), torch.randn(4, 3, 8, 8)
+    model(x).sum().backward()
+    model.train(training)
+    model[1].eval()
+    model[0].bias.requires_grad_(False)
+    assert_untouched(model, lambda: getattr(elltwo, job)(model, x))
+
+
+class Breaks(nn.Module):
+    """Raises in its n-th forward pass."""
+
+    def __init__(self, at):
+        super().__init__()
+        self.inner, self.at, self.calls = cnn(), at, 0
+
+    def forward(self, x):
+        Breaks.seen += 1
+        out = self.inner(x)
+        if Breaks.seen == self.at:
+            raise KeyError("broken on purpose")
+        return out
+
+
+def test_after_an_exception_in_the_forward_pass_the_model_is_as_before():
+    Breaks.seen = 0
+    model = Breaks(at=1)
+
+    def act():
+        with pytest.raises(InputError, match="KeyError.*broken on purpose"):
+            elltwo.decay_plan(model, IMAGES)
+
+    assert_untouched(model, act)
+
+
+def test_after_an_exception_inside_the_probe_the_model_is_as_before():
+    Breaks.seen = 0
+    model = Breaks(at=2)
+
+    def act():
+        plan = elltwo.decay_plan(model, IMAGES)
+        assert "broken on purpose" in plan.notes[0]
+
+    assert_untouched(model, act)
+
+
+def test_a_hook_that_raises_is_named_and_leaves_no_trace():
+    model = cnn()
+    model[2].register_forward_hook(lambda *_: (_ for _ in ()).throw(RuntimeError("hook is unhappy")))
+
+    def act():
+        with pytest.raises(InputError, match="hook is unhappy"):
+            elltwo.decay_plan(model, IMAGES)
+
+    assert_untouched(model, act)
+
+
+def test_parameters_and_attributes_changed_in_the_forward_pass_are_put_back():
+    class Restless(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w, self.count = nn.Linear(4, 4), 0
+            self.register_buffer("seen", torch.zeros(()))
+
+        def forward(self, x):
+            self.w.weight.data.clamp_(-0.01, 0.01)
+            self.count += 1
+            self.seen += 1
+            self.cache = x
+            return self.w(x)
+
+    model, x = Restless(), torch.randn(3, 4)
+    assert_untouched(model, lambda: elltwo.decay_plan(model, x))
+    assert model.count == 0
+    assert not hasattr(model, "cache")
+
+
+@pytest.mark.parametrize(
+    ("model", "batch", "says"),
+    [
+        (nn.ReLU(), torch.randn(2), "no parameters"),
+        (mlp(4, 3), torch.randn(2, 5), "batch of the shape"),
+        (nn.LazyLinear(3), torch.randn(2, 5), "not created yet"),
+        (cnn(), torch.randn(2, 3, 8, 8) * float("nan"), "NaN"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(4, 2), nn.BatchNorm1d(2)), torch.randn(1, 4), "larger batch"),
+        (mlp(4, 3), {"pixels": torch.randn(2, 4)}, "Pass keyword arguments as a dict"),
+        ("resnet18", None, "must be a torch.nn.Module"),
+    ],
+)
+def test_bad_input_gets_one_sentence_with_what_to_do(model, batch, says):
+    with pytest.raises(ElltwoError, match=says):
+        elltwo.decay_plan(model, batch)
+
+
+class Returns(nn.Module):
+    def __init__(self, wrap):
+        super().__init__()
+        self.w, self.wrap = nn.Linear(4, 3), wrap
+
+    def forward(self, x, scale=1.0):
+        return self.wrap(self.w(x) * scale)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [lambda y: {"a": {"b": y}}, lambda y: (None, [y, 3]), lambda y: (y, y.argmax(-1)), lambda y: y.sum()],
+    ids=["nested dict", "tuple with None", "with integers", "scalar"],
+)
+def test_outputs_of_any_shape_are_understood(wrap):
+    plan = elltwo.decay_plan(Returns(wrap), {"x": torch.randn(5, 4), "scale": 2.0})
+    assert plan["w.weight"].scale_invariant == "no"
+
+
+@pytest.mark.parametrize("wrap", [lambda y: None, lambda y: y.detach(), lambda y: y.argmax(-1)])
+def test_an_output_that_depends_on_no_parameter_is_refused(wrap):
+    with pytest.raises(InputError, match="in which no tensor depends on a parameter"):
+        elltwo.decay_plan(Returns(wrap), torch.randn(5, 4))
+
+
+def test_a_forward_of_ones_own_replaces_the_call():
+    model = Returns(lambda y: y)
+    plan = elltwo.decay_plan(model, torch.randn(5, 4), forward=lambda m, b: m(b, scale=3.0))
+    assert plan["w.weight"].role == "output head"
+
+
+def test_nothing_trainable_is_a_plan_that_decays_nothing():
+    model = mlp(4, 3).requires_grad_(False)
+    plan = elltwo.decay_plan(model, torch.randn(2, 4))
+    assert not plan.decayed
+    assert "nothing to probe" in plan.notes[0]
+    assert {r.reason for r in plan} == {"Is frozen (requires_grad is False): no optimizer moves it."}
+
+
+def test_integer_parameters_are_planned_and_left_alone():
+    model = mlp(4, 3)
+    model.register_parameter("codes", nn.Parameter(torch.zeros(7, dtype=torch.int8), requires_grad=False))
+    row = elltwo.decay_plan(model, torch.randn(2, 4))["codes"]
+    assert (row.strength, row.dtype) == (0.0, "int8")
+
+
+def test_without_a_batch_the_module_types_speak_and_say_so():
+    plan = elltwo.decay_plan(TinyGPT(), None)
+    assert plan["out.weight"].evidence == "module type"
+    assert plan["n.kernel"].role == "unclassified"
+    assert "No batch" in plan.notes[0]
+
+
+def test_a_batch_that_the_model_documents_is_used():
+    model = mlp(4, 3)
+    model.example_input_array = torch.randn(2, 4)
+    assert elltwo.decay_plan(model)["0.weight"].evidence == "traced"
+
+
+def test_symmetries_without_real_values_are_refused():
+    with torch.device("meta"):
+        hollow = mlp(4, 3)
+    with pytest.raises(InputError, match="real values"):
+        elltwo.symmetries(hollow, torch.randn(2, 4, device="meta"))
+
+
+def test_the_same_tensor_in_two_modules_is_one_row():
+    shared = nn.Linear(4, 4)
+    plan = elltwo.decay_plan(nn.Sequential(shared, nn.ReLU(), shared), torch.randn(2, 4))
+    assert len(plan) == 2
+    assert plan["0.weight"] is plan["2.weight"]
+
+
+def test_a_copy_can_be_made_before_and_after():
+    model = cnn()
+    elltwo.decay_plan(model, torch.randn(4, 3, 8, 8))
+    twin = copy.deepcopy(model)
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"policy": "magic"}, "unknown policy 'magic'"),
+        ({"invariant": "maybe"}, "unknown choice for scale-invariant weights"),
+        ({"weight_decay": -1}, "finite number >= 0"),
+        ({"weight_decay": float("nan")}, "finite number >= 0"),
+        ({"overrides": {"*.gamma": 0.0}}, "matches no parameter"),
+        ({"strengths": {"weights": 1.0}}, "unknown role"),
+        ({"policy": "mup"}, "base= go together"),
+    ],
+)
+def test_options_that_do_not_exist_are_refused(options, says):
+    with pytest.raises(UsageError, match=says):
+        elltwo.decay_plan(mlp(4, 3), torch.randn(2, 4), **options)
