@@ -263,7 +263,7 @@ def read_text(
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         if isinstance(error, DataError):
             raise
-        raise _explain(text, origin, columns, str(error)) from None
+        raise _explain(text, origin, str(error)) from None
 
 
 def _text_type(plain: bool) -> pa.DataType:
@@ -272,11 +272,11 @@ def _text_type(plain: bool) -> pa.DataType:
     return pa.utf8() if plain else pa.dictionary(pa.int32(), pa.utf8())
 
 
-def _explain(text: Text, origin: Origin, columns: Sequence[str], message: str) -> DataError:
+def _explain(text: Text, origin: Origin, message: str) -> DataError:
     """Turn what pyarrow says into file, line, column, value and remedy."""
     row = int(found.group(1)) if (found := re.search(r"Row #(\d+)", message)) else None
     at = None if row is None else row - text.header_lines - 1  # data row in the file, from 0
-    column = columns[int(c.group(1))] if (c := re.search(r"In CSV column #(\d+)", message)) else "?"
+    column = text.names[int(c.group(1))] if (c := re.search(r"In CSV column #(\d+)", message)) else "?"
     if at is not None and (
         value := re.search(r"conversion error to double: invalid value '(.*)'", message, re.S)
     ):

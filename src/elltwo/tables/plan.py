@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from elltwo.errors import DataError, UsageError, unknown_option
+from elltwo.errors import BadValue, DataError, UsageError, unknown_option
 from elltwo.facts.plan import TASKS, ColumnPlan, TablePlan
 from elltwo.tables.judge import judge_column, judge_target
 from elltwo.tables.missing import spellings
@@ -178,6 +178,22 @@ def require_columns(plan: TablePlan, table: str) -> TablePlan:
         return plan
     why = "; ".join(f"{c.name!r}: {c.reason}" for c in plan.columns[:5]) or "there is no other column"
     raise DataError(f"{table} has no column left to learn from ({why}): keep or add a column that varies")
+
+
+def retype(plan: TablePlan, error: BadValue) -> TablePlan:
+    """The plan with the column that met text as a category, for ``--on-error=retype``: start the pass again with it.
+
+    Raises
+    ------
+    BadValue
+        The error itself, if its column is no number among the features.
+    """
+    if not any(c.name == error.column and c.kind == "number" for c in plan.columns):
+        raise error
+    changed = ColumnPlan(str(error.column), "category", f"text, because of {error.value!r}")
+    note = f"column {error.column!r} is read as text, because of {error.value!r}"
+    columns = tuple(changed if c.name == error.column else c for c in plan.columns)
+    return replace(plan, columns=columns, notes=(*plan.notes, note))
 
 
 def date_columns(table: Table) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import pytest
 from elltwo.errors import BadValue
 from elltwo.tables.batches import Batcher
 from elltwo.tables.encode import design
-from elltwo.tables.plan import plan_columns
+from elltwo.tables.plan import plan_columns, retype
 from elltwo.tables.read import iter_batches, open_source, parts, read_table
 from elltwo.tables.settle import Settler, settle
 
@@ -123,6 +123,20 @@ def test_a_bad_value_in_a_row_group_names_it_and_can_be_sent_to_another_process(
         list(iter_batches(folder / "2.parquet", plan))
     again = pickle.loads(pickle.dumps(caught.value))
     assert (str(again), again.row, again.column, again.exit_code) == (str(caught.value), 101, "x", 3)
+
+
+def test_a_stream_that_meets_text_starts_again_with_a_retyped_plan(tmp_path):
+    lines = [f"{i if i != 999 else 'none'},{i % 7},{i % 3}" for i in range(1000)]
+    (tmp_path / "t.csv").write_text("code,x,y\n" + "\n".join(lines))
+    plan = plan_columns(tmp_path / "t.csv", "y")
+    with pytest.raises(BadValue) as caught:
+        list(iter_batches(tmp_path / "t.csv", plan))
+    plan = retype(plan, caught.value)
+    assert "column 'code' is read as text, because of 'none'" in plan.notes
+    batches = list(iter_batches(tmp_path / "t.csv", plan))
+    assert len(batches[-1].books[0].levels) == 1000
+    with pytest.raises(BadValue, match="column 'code' has 'none'"):
+        retype(plan, caught.value)
 
 
 def test_only_the_columns_of_the_plan_are_read(folder):

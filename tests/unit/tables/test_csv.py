@@ -54,6 +54,15 @@ def test_the_line_counts_blank_lines_and_line_breaks_inside_quotes(tmp_path):
     assert caught.value.value == "?"
 
 
+@pytest.mark.parametrize("options", [{}, {"columns": ["y", "b"]}, {"drop": ["a"]}])
+def test_the_right_column_is_named_when_files_order_theirs_differently(tmp_path, options):
+    written(tmp_path, "a,b,c,y\n" + "".join(f"{i},{i * 2},u,{i}\n" for i in range(50)), "0.csv")
+    lines = [f"{i},u,{i * 2 if i != 30 else 'oops'},{i}\n" for i in range(50)]
+    written(tmp_path, "y,c,b,a\n" + "".join(lines), "1.csv")
+    with pytest.raises(BadValue, match=r"1\.csv, line 32: column 'b' has 'oops'"):
+        read_table(tmp_path, **options)
+
+
 def test_the_flags_that_an_error_names_settle_it(tmp_path):
     path = written(tmp_path, long_table(3000, "?", 2000))
     assert read_table(path, na="?").arrow.column("b").null_count == 1
