@@ -144,10 +144,11 @@ def _check_request(request: Request, table: Table) -> None:
 def _judge_all(request: Request, table: Table, sampled: bool) -> TablePlan:
     columns: list[ColumnPlan] = []
     notes = list(table.notes)
+    roles, read = request.roles, set(table.names)
     for name in table.known or table.names:
-        if name in request.roles:
+        if name in roles:
             continue
-        if name in request.drop or name not in table.names:
+        if name in request.drop or name not in read:
             columns.append(ColumnPlan(name, "dropped", "left out as asked"))
             continue
         column, remarks = judge_column(

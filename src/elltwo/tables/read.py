@@ -128,8 +128,9 @@ def check_needed(plan: TablePlan, names: tuple[str, ...], table: str, needed: It
     from elltwo.errors import DataError
     from elltwo.tables.source import closest
 
+    known = set(names)
     for name in needed:
-        if name not in names:
+        if name not in known:
             near = closest(name, names)
             raise DataError(f"{table} has no column {name!r}, which the plan uses: {near}")
 

@@ -197,7 +197,8 @@ def raws(
     at = 0
     for part in parts(source) if only is None else only:
         first = at if part.first_row is None else part.first_row
-        inside = [c for c in columns if c not in dict(part.file.partition)]
+        outside = dict(part.file.partition)
+        inside = [c for c in columns if c not in outside]
         for raw in _part_raws(source, replace(part, first_row=first), inside, storage, batch_rows):
             at = raw.first_row + raw.arrow.num_rows
             yield _with_partition(raw, part.file, columns)
