@@ -65,18 +65,12 @@ def build_model(fitted: Fitted, how: dict[str, str], report: dict[str, Any] | No
     """Everything to keep, as plain data."""
     s, asked, loaded = fitted.solution, fitted.asked, fitted.loaded
     origin = fitted.rotated.spectrum.origin
-    y = loaded.y
-    assert y is not None
-    weight = float(len(y) if loaded.weights is None else loaded.weights.sum())
-    deviation = np.sqrt(
-        np.average((y[:, 0] - np.average(y[:, 0], weights=loaded.weights)) ** 2, weights=loaded.weights)
-    )
     noise = float(s.sigma2[0])
     strength = Strength(
         float(s.alpha[0]),
         columns="standardized" if asked.standardize else "raw",
-        n=weight,
-        sd_y=float(deviation),
+        n=fitted.weight,
+        sd_y=float(fitted.sd_y[0]),
         noise_variance=noise if np.isfinite(noise) else None,
     )
     choices = {} if fitted.selection is None else fitted.selection.choices
@@ -92,7 +86,7 @@ def build_model(fitted: Fitted, how: dict[str, str], report: dict[str, Any] | No
         choices={rule: float(alpha[0]) for rule, alpha in choices.items()},
         findings=fitted.findings,
         how={"factorization": origin.method, "because": origin.reason, **how},
-        rows=len(y),
+        rows=fitted.rows,
         version=__version__,
         report=plain(report or {}),
     )

@@ -39,18 +39,24 @@ class Fitted:
     Attributes
     ----------
     loaded, asked : the table and the wishes.
-    problem, rotated, selection, solution : the shared objects; selection is None when λ was given.
+    rows, weight : rows used and the sum of their weights.
+    sd_y : (t,) population standard deviation of each target.
+    rotated, selection, solution : the shared objects; selection is None when λ was given.
+    folded : spectra of the training folds, or None.
     plain : the solution at λ = 0.
     means, scales : (p,) of the features.
     lower, upper : (p, t) ends of 95 % posterior intervals, or None where there are too many columns.
-    folds : (n,) fold of each row.
-    honest, errors : held-out predictions and their errors.
+    parts : number of folds of the honest error.
+    honest : held-out predictions, or None when only moments were kept.
+    errors : what they are worth.
     findings : what to beware of, of the first target.
     """
 
     loaded: Loaded
     asked: Asked
-    problem: Problem
+    rows: int
+    weight: float
+    sd_y: np.ndarray
     rotated: Rotated
     folded: list[Fold] | None
     selection: Selection | None
@@ -60,8 +66,8 @@ class Fitted:
     scales: np.ndarray
     lower: np.ndarray | None
     upper: np.ndarray | None
-    folds: np.ndarray
-    honest: Honest
+    parts: int
+    honest: Honest | None
     errors: Errors
     findings: tuple[Finding, ...]
 
@@ -90,13 +96,15 @@ def fit(loaded: Loaded, asked: Asked) -> Fitted:
     selection = _select(rotated, folded, choice, folds)
     solution = _solve(problem, rotated, choice, selection)
     honest = held_out(problem, folds, choice)
-    means, scales = _scales(loaded)
-    lower, upper = _intervals(rotated, solution)
+    means, scales = _spread(loaded.X, loaded.weights)
+    lower, upper = intervals(rotated, solution)
     names, target = loaded.plan.feature_names, loaded.plan.targets[0].name
+    weight = len(folds) if loaded.weights is None else loaded.weights.sum()
     return Fitted(
-        loaded=loaded, asked=asked, problem=problem, rotated=rotated, folded=folded, selection=selection,
+        loaded=loaded, asked=asked, rows=len(folds), weight=float(weight), sd_y=_spread(loaded.y, loaded.weights)[1],
+        rotated=rotated, folded=folded, selection=selection,
         solution=solution, plain=shrink(rotated, 0.0), means=means, scales=scales, lower=lower, upper=upper,
-        folds=folds, honest=honest, errors=errors(honest, loaded.y, loaded.weights),
+        parts=np.unique(folds).size, honest=honest, errors=errors(honest, loaded.y, loaded.weights),
         findings=diagnose(rotated, solution, selection, names, target),
     )  # fmt: skip
 
@@ -135,14 +143,13 @@ def _solve(problem: Problem, rotated: Rotated, choice: Choice, selection: Select
     return solution
 
 
-def _scales(loaded: Loaded) -> tuple[np.ndarray, np.ndarray]:
-    """Means and population standard deviations of the features, weighted."""
-    means = np.average(loaded.X, axis=0, weights=loaded.weights)
-    spread = np.average((loaded.X - means) ** 2, axis=0, weights=loaded.weights)
-    return means, np.sqrt(spread)
+def _spread(columns: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted means and population standard deviations of columns."""
+    means = np.average(columns, axis=0, weights=weights)
+    return means, np.sqrt(np.average((columns - means) ** 2, axis=0, weights=weights))
 
 
-def _intervals(rotated: Rotated, solution: Solution) -> tuple[np.ndarray | None, np.ndarray | None]:
+def intervals(rotated: Rotated, solution: Solution) -> tuple[np.ndarray | None, np.ndarray | None]:
     """95 % posterior intervals under the Gaussian prior that λ stands for; sampling intervals at λ = 0."""
     from elltwo.shrinking.inference import posterior_spread, sampling_spread
 

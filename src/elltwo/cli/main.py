@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 EPILOG = """\b
 Results go to stdout, messages to stderr.
-Exit codes: 0 done, 1 could not be done, 2 used wrongly, 3 data, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 used wrongly, 3 data, 130 interrupted.
 Settings: option over ELLTWO_* variable over --config FILE.toml over default."""
 
 

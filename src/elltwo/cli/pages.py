@@ -72,9 +72,70 @@ def conventions_page() -> str:
     return HEAD + "\n".join(_row(row) for row in CONVENTIONS.values())
 
 
+COMMAND_LINE = """\
+# The command line
+
+*Printed from the program: `python -m elltwo.cli.pages`.*
+
+Results go to stdout; messages, notes and progress go to stderr, progress and emphasis only on a terminal
+(`NO_COLOR` is honoured). `-` reads a table from standard input. Files are written whole or not at all.
+
+## Exit codes
+
+| code | meaning |
+|---|---|
+| 0 | done |
+| 1 | failed: disk full, no memory, a package that is not installed, a defect; `audit` found something |
+| 2 | used wrongly: an option, a setting, a conversion that does not exist, an output place that cannot be |
+| 3 | the data: a file, a column, a value, a model file that cannot be used |
+| 130 | interrupted |
+
+With `--json` the result is JSON on stdout and an error is JSON on stderr:
+`{"error": {"code": 3, "type": "BadValue", "message": "..."}}`. An unexpected error is one sentence too;
+`ELLTWO_TRACEBACK=1` shows where it came from.
+
+## Settings
+
+Every option is looked for in four places, the first one wins: the flag; `ELLTWO_<COMMAND>_<OPTION>`, then
+`ELLTWO_<OPTION>` in the environment; a TOML file; the default. The file is the one after `--config`, else
+`./elltwo.toml`, else `[tool.elltwo]` of `./pyproject.toml`. Keys at its top hold for all commands, those
+under `[fit]` for `elltwo fit`; an unknown key is an error. `--show-config` prints every setting with its
+origin and does nothing else.
+
+    seed = 3
+
+    [fit]
+    target = ["price"]
+    rule = "kfold"
+    drop = ["id"]
+
+"""
+
+
+def help_text(*words: str) -> str:
+    """What ``elltwo WORDS --help`` prints in 80 columns."""
+    import io
+    from contextlib import redirect_stdout
+
+    from elltwo.cli.main import cli
+
+    out = io.StringIO()
+    with redirect_stdout(out):
+        cli.main([*words, "--help"], prog_name="elltwo", standalone_mode=False, terminal_width=80)
+    return out.getvalue()
+
+
+def command_line_page() -> str:
+    """``docs/reference/command-line.md``, from the program's own help."""
+    from elltwo.cli.main import COMMANDS
+
+    blocks = [("elltwo", help_text()), *((f"elltwo {name}", help_text(name)) for name in COMMANDS)]
+    return COMMAND_LINE + "\n".join(f"## {name}\n\n```text\n{text.rstrip()}\n```\n" for name, text in blocks)
+
+
 def write(folder: Path) -> list[Path]:
     """Write all pages into ``folder``; the paths written."""
-    pages = {"conventions.md": conventions_page()}
+    pages = {"conventions.md": conventions_page(), "command-line.md": command_line_page()}
     for name, text in pages.items():
         (folder / name).write_text(text, encoding="utf-8")
     return [folder / name for name in pages]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from elltwo.cli.fitting import Fitted
 from elltwo.errors import DataError
 from elltwo.facts.model import FittedModel
@@ -17,28 +15,18 @@ def collected(fitted: Fitted, command: str) -> dict[str, Any]:
     from elltwo.selecting.nested import Nested
 
     e, plan = fitted.errors, fitted.loaded.plan
-    nested = Nested(
-        error=e.fitted**2,
-        baseline=e.mean**2,
-        standard_error=2 * e.fitted * e.spread,
-        alphas=fitted.honest.alphas,
-    )
-    y = fitted.loaded.y
-    assert y is not None
-    ways = (
-        "rows of one group together"
-        if plan.group
-        else f"the column {plan.fold_column}"
-        if plan.fold_column
-        else ""
-    )
-    folds = f"{np.unique(fitted.folds).size} folds" + (f", {ways}" if ways else "")
+    nested = None
+    if fitted.honest is not None:
+        spread = 2 * e.fitted * e.spread
+        nested = Nested(
+            error=e.fitted**2, baseline=e.mean**2, standard_error=spread, alphas=fitted.honest.alphas
+        )
+    ways = ", rows of one group together" if plan.group else ""
+    ways = f", the column {plan.fold_column}" if plan.fold_column else ways
     info = {
-        "source": fitted.loaded.name,
-        "sd_y": float(y[:, 0].std()),
-        "weights": plan.weights,
-        "folds": folds,
-    }
+        "source": fitted.loaded.name, "sd_y": float(fitted.sd_y[0]), "weights": plan.weights,
+        "folds": f"{fitted.parts} folds{ways}",
+    }  # fmt: skip
     return collect(
         rotated=fitted.rotated, solution=fitted.solution, selection=fitted.selection, names=plan.feature_names,
         target=plan.targets[0].name, folds=fitted.folded, nested=nested, plan=plan.to_dict(),

@@ -88,6 +88,22 @@ def _show(ctx: click.Context) -> None:
         put(f"{name.rstrip('_').replace('_', '-'):<20} {value!s:<30} {row['from']}")
 
 
+def _common() -> list[click.Parameter]:
+    """The options that every command has."""
+    return [
+        click.Option(
+            ["--json", "as_json"], is_flag=True, help="Print the result (and any error) as JSON."
+        ),
+        click.Option(
+            ["--show-config"], is_flag=True, help="Print every setting and its origin; do nothing."
+        ),
+        click.Option(
+            ["--config"], metavar="FILE.toml", is_eager=True, callback=_load, envvar="ELLTWO_CONFIG",
+            help="Settings file (default: ./elltwo.toml, [tool.elltwo] in ./pyproject.toml).",
+        ),
+    ]  # fmt: skip
+
+
 def settings(name: str, help_text: str) -> Callable[[Function], click.Command]:
     """Decorate a function whose options are already attached; it receives them without the common ones."""
 
@@ -100,17 +116,8 @@ def settings(name: str, help_text: str) -> Callable[[Function], click.Command]:
                 return None
             return function(**params)
 
-        run.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]  # click's own way
-        run = click.option(
-            "--json", "as_json", is_flag=True, help="Print the result (and any error) as JSON."
-        )(run)
-        run = click.option(
-            "--show-config", is_flag=True, help="Print every setting and its origin; do nothing."
-        )(run)
-        run = click.option(
-            "--config", metavar="FILE.toml", is_eager=True, callback=_load, expose_value=True,
-            envvar="ELLTWO_CONFIG", help="Settings file (default: ./elltwo.toml, [tool.elltwo] in ./pyproject.toml).",
-        )(run)  # fmt: skip
+        # click shows options in the reverse of this list: the common ones come last
+        run.__click_params__ = [*_common(), *getattr(function, "__click_params__", [])]  # type: ignore[attr-defined]  # click's own way
         command = click.command(name, help=help_text)(run)
         for param in command.params:
             if isinstance(param, click.Option) and param.name and param.envvar is None:

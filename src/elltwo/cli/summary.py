@@ -38,7 +38,6 @@ def _row(label: str, value: str, remark: str = "") -> str:
 def _accuracy(fitted: Fitted, t: int, title: str) -> list[str]:
     e = fitted.errors
     target = short(fitted.loaded.plan.targets[t].name, 22)
-    folds = np.unique(fitted.folds).size
     explained = 1 - (e.fitted[t] / e.mean[t]) ** 2 if e.mean[t] > 0 else math.nan
     lines = [
         bold(f"HOW WELL IT PREDICTS{title}"),
@@ -49,11 +48,20 @@ def _accuracy(fitted: Fitted, t: int, title: str) -> list[str]:
         _row("  always saying the mean", figure(e.mean[t])),
         _row("share explained (R²)", percent(explained)),
     ]
-    text = (
-        f"Measured on rows held out of everything: {folds} times, one part of the rows was set aside, "
+    return [*lines, *paragraph(_measured(fitted))]
+
+
+def _measured(fitted: Fitted) -> str:
+    """How the error was measured, in one sentence."""
+    if fitted.honest is None:
+        return (
+            f"Measured on rows held out of the fit, one of {fitted.parts} parts after the other; the strength was "
+            "chosen on the same parts, so the first number is slightly too good."
+        )
+    return (
+        f"Measured on rows held out of everything: {fitted.parts} times, one part of the rows was set aside, "
         "the strength chosen and the fit made on the rest."
     )
-    return [*lines, *paragraph(text)]
 
 
 def _classes(fitted: Fitted) -> list[str]:
@@ -67,6 +75,7 @@ def _classes(fitted: Fitted) -> list[str]:
         return float(np.average(classes[index] == labels, weights=w))
 
     h = fitted.honest
+    assert h is not None
     return [
         bold("HOW WELL IT PREDICTS"),
         _row("right on held-out rows", percent(right(h.fitted))),
@@ -107,15 +116,13 @@ def _elsewhere(fitted: Fitted, t: int, alpha: float) -> list[str]:
     from elltwo.laws.converting import conversion
     from elltwo.laws.setting import Setting
 
-    y = fitted.loaded.y
-    assert y is not None
     standardized = fitted.asked.standardize
     ridge = f"{'StandardScaler + ' if standardized else ''}Ridge(alpha={alpha:.6g})"
     lines = [f"  {'in scikit-learn':<28} {ridge}"]
     if fitted.loaded.plan.task == "classify" or not math.isfinite(alpha):
         return lines
     source, target = ("fastridge", "glmnet") if standardized else ("total", "glmnet(standardize=FALSE)")
-    setting = Setting.read(y=y[:, t], weights=fitted.loaded.weights)
+    setting = Setting.read(n=fitted.weight, sd_y=float(fitted.sd_y[t]))
     value = conversion(alpha, source, target, setting).value
     option = "" if standardized else ", standardize=FALSE"
     return [*lines, f"  {'in R':<28} glmnet(alpha=0, lambda={value:.6g}{option})"]

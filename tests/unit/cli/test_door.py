@@ -110,3 +110,13 @@ def test_a_missing_onnx_says_what_to_install(capsys, monkeypatch, tmp_path):
     assert ran.code == 1
     assert "pip install 'elltwo[onnx]'" in ran.err
     assert not (tmp_path / "m.onnx").exists()
+
+
+def test_the_page_is_what_the_program_prints():
+    from pathlib import Path
+
+    from elltwo.cli.pages import command_line_page
+
+    page = Path(__file__).parents[3] / "docs/reference/command-line.md"
+    assert page.read_text(encoding="utf-8") == command_line_page(), "run: python -m elltwo.cli.pages"
+    assert all(f"## elltwo {name}\n" in page.read_text(encoding="utf-8") for name in COMMANDS)

@@ -277,3 +277,29 @@ def test_demo_fits_a_bundled_table_and_lists_the_others(capsys, tmp_path, monkey
 def test_main_uses_the_words_it_is_given(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("elltwo ")
+
+
+def test_moments_give_the_fit_that_rows_give(capsys, tmp_path):
+    """The same folds (seed 0), the same rule: every number that both know is the same."""
+    data = DATA / "diabetes.csv"
+    ran = run(capsys, "stats", data, "-t", "target", "-o", tmp_path / "d.moments", "-q")
+    assert ran.code == 0, ran.err
+    ran = run(capsys, "merge", tmp_path / "d.moments", "-o", tmp_path / "all.moments")
+    assert ran.code == 0, ran.err
+    rows = fitted(capsys, data, "-t", "target", "--rule", "kfold")
+    moments = fitted(capsys, tmp_path / "all.moments", "-t", "target", "--rule", "kfold")
+    assert moments["outputs"][0]["alpha"] == pytest.approx(rows["outputs"][0]["alpha"], rel=1e-6)
+    for a, b in zip(moments["outputs"][0]["coefficients"], rows["outputs"][0]["coefficients"], strict=True):
+        assert a[0] == b[0]
+        np.testing.assert_allclose(a[1:3], b[1:3], rtol=1e-5)
+        np.testing.assert_allclose(a[4:], b[4:], rtol=1e-5)
+    assert moments["scores"]["rmse_unregularized"] == pytest.approx(
+        rows["scores"]["rmse_unregularized"], rel=1e-9
+    )
+    ran = run(capsys, "fit", tmp_path / "all.moments", "-t", "target")
+    assert ran.code == 0, ran.err
+    assert "slightly too good" in " ".join(ran.out.split())
+    assert max(map(len, ran.out.splitlines())) <= 80
+    ran = run(capsys, "fit", tmp_path / "all.moments", "-t", "target", "--group", "sex")
+    assert ran.code == 2
+    assert "elltwo stats" in ran.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from elltwo.errors import UsageError
 
 HELP = """Fit a ridge to a table, choose its strength, explain the result.
 
-DATA is CSV or TSV (plain or .gz), Parquet, Arrow or Feather, or - for standard input.
+DATA is CSV or TSV (plain or .gz), Parquet, Arrow or Feather, - for standard input, or a .moments file.
 
 \b
   elltwo fit houses.csv --target price
@@ -59,7 +60,8 @@ TABLE = (
     click.option("--encoding", default="utf-8", show_default=True, help="Encoding of text files."),
 )  # fmt: skip
 STRENGTH = (
-    click.option("--alpha", type=Alpha(), default="auto", show_default=True, help="The strength λ."),
+    click.option("--alpha", type=Alpha(), metavar="NUMBER|auto", default="auto", show_default=True,
+                 help="The strength λ."),
     click.option("--rule", default="loo", show_default=True,
                  help="How λ is chosen: loo, kfold, gcv, rgcv, evidence, mallows, aicc."),
     click.option("--one-se", is_flag=True, help="The strongest λ within one standard error of the best."),
@@ -122,32 +124,50 @@ def split_options(params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any
 def run_fit(data: str, params: dict[str, Any], *, quiet: bool = False) -> tuple[Any, Any]:
     """Read, plan, fit; the facts and the model. Shared by ``fit`` and ``demo``."""
     from elltwo.cli.building import build_model
-    from elltwo.cli.fitting import Asked, fit
-    from elltwo.cli.reading import load, plan_text
+    from elltwo.cli.fitting_moments import is_moments
     from elltwo.cli.reports import collected
 
-    table, wishes = split_options(params)
-    if not table["target"]:
-        raise click.UsageError("say which column to predict: --target COL")
-    targets = table.pop("target")
-    with progress(f"reading {data}", quiet):
-        loaded = load(data, targets if len(targets) > 1 else targets[0], **table)
-    if not quiet:
-        say(dim(plan_text(loaded.plan, len(loaded.X)), stream()) + "\n")
-    with progress("choosing the strength", quiet):
-        fitted = fit(loaded, Asked(**wishes))
+    fitted = (_fit_moments if is_moments(data) else _fit_rows)(data, params, quiet)
     command_line = reproduce(data, params)
-    how = {"source": loaded.name, "command": command_line, **_fingerprint(data)}
+    how = {"source": fitted.loaded.name, "command": command_line, **_fingerprint(data)}
     with progress("collecting the report", quiet):
         report = collected(fitted, command_line)
     return fitted, build_model(fitted, how, report)
 
 
-def stream() -> Any:
-    """Where messages go."""
-    import sys
+def _fit_rows(data: str, params: dict[str, Any], quiet: bool) -> Any:
+    """From a table in memory."""
+    from elltwo.cli.fitting import Asked, fit
+    from elltwo.cli.reading import load
 
-    return sys.stderr
+    table, wishes = split_options(params)
+    targets = table.pop("target")
+    if not targets:
+        raise click.UsageError("say which column to predict: --target COL")
+    with progress(f"reading {data}", quiet):
+        loaded = load(data, targets if len(targets) > 1 else targets[0], **table)
+    _say_plan(loaded.plan, len(loaded.X), quiet)
+    with progress("choosing the strength", quiet):
+        return fit(loaded, Asked(**wishes))
+
+
+def _fit_moments(data: str, params: dict[str, Any], quiet: bool) -> Any:
+    """From moments that elltwo stats made."""
+    from elltwo.cli.fitting import Asked
+    from elltwo.cli.fitting_moments import fit_moments_file
+
+    table, wishes = split_options(params)
+    with progress("choosing the strength", quiet):
+        fitted = fit_moments_file(data, table.pop("target"), table, Asked(**wishes))
+    _say_plan(fitted.loaded.plan, fitted.rows, quiet)
+    return fitted
+
+
+def _say_plan(plan: Any, rows: int, quiet: bool) -> None:
+    from elltwo.cli.reading import plan_text
+
+    if not quiet:
+        say(dim(plan_text(plan, rows), sys.stderr) + "\n")
 
 
 def _fingerprint(data: str) -> dict[str, str]:

@@ -1,0 +1,75 @@
+"""``elltwo fit all.moments``: the same facts from moments, with no row at hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from elltwo.cli.fitting import Asked, Fitted, intervals
+from elltwo.cli.honest import Errors
+from elltwo.cli.reading import Loaded
+from elltwo.errors import UsageError
+
+TABLE_OPTIONS = ("weights", "group", "fold_column", "categorical", "date", "na")
+
+
+def is_moments(data: str) -> bool:
+    """Whether a source is a moments file."""
+    return data.endswith(".moments")
+
+
+def fit_moments_file(data: str, targets: tuple[str, ...], table: dict[str, Any], asked: Asked) -> Fitted:
+    """Fit from a moments file; the folds were fixed when it was made.
+
+    Raises
+    ------
+    UsageError
+        An option that was settled when the moments were made, or a rule that needs rows.
+    """
+    from elltwo.scale.commands import fit_moments
+
+    given = [name for name in TABLE_OPTIONS if table.get(name)]
+    if given or table["task"] != "regress":
+        flag = (given or ["task"])[0].replace("_", "-")
+        raise UsageError(f"--{flag} is settled when moments are made: give it to elltwo stats")
+    rule = None if asked.rule == "loo" else asked.rule
+    found = fit_moments(
+        data, list(targets) or None, rule=rule, alpha=asked.alpha, standardize=asked.standardize, one_se=asked.one_se,
+        drop=table["drop"],
+    )  # fmt: skip
+    return _facts(found, data, asked)
+
+
+def _facts(found: Any, data: str, asked: Asked) -> Fitted:
+    from elltwo.diagnosing import diagnose
+    from elltwo.shrinking.path import shrink
+
+    d = found.design
+    lower, upper = intervals(found.rotated, found.solution)
+    spread = np.sqrt(np.maximum(d.yy / d.weight - (d.first_y / d.weight) ** 2, 0.0))
+    loaded = Loaded(
+        found.plan, np.empty((0, len(found.names))), None, None, None, None, data, tuple(found.notes)
+    )
+    return Fitted(
+        loaded=loaded, asked=asked, rows=found.rows, weight=float(d.weight), sd_y=spread, rotated=found.rotated,
+        folded=found.folds, selection=found.selection, solution=found.solution, plain=shrink(found.rotated, 0.0),
+        means=found.means, scales=found.scales, lower=lower, upper=upper,
+        parts=len(found.folds or ()), honest=None, errors=_errors(found),
+        findings=diagnose(found.rotated, found.solution, found.selection, found.names, found.plan.targets[0].name),
+    )  # fmt: skip
+
+
+def _errors(found: Any) -> Errors:
+    """K-fold errors at the chosen λ, at 0 and at ∞; unknown without folds."""
+    from elltwo.selecting.kfold import kfold
+
+    t = found.solution.coef.shape[1]
+    unknown = np.full(t, np.nan)
+    if not found.folds:
+        return Errors(unknown, unknown, unknown, unknown)
+    at = [kfold(found.folds, np.array([a])) for a in found.solution.alpha]
+    fitted = np.sqrt([score.mean[0, j] for j, score in enumerate(at)])
+    error = np.array([score.error[0, j] for j, score in enumerate(at)])
+    ends = np.sqrt(kfold(found.folds, np.array([0.0, np.inf])).mean)
+    return Errors(fitted, ends[0], ends[1], error / np.where(fitted > 0, 2 * fitted, np.inf))
