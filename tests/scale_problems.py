@@ -72,4 +72,4 @@ def codes_of(labels: np.ndarray, seed: int) -> tuple[np.ndarray, list[str]]:
     names = sorted({x for x in labels if x is not None})
     np.random.default_rng(seed).shuffle(names)
     place = {name: i for i, name in enumerate(names)}
-    return np.array([-1 if x is None else place[x] for x in labels]), names
+    return np.array([-1 if x is None else place[x] for x in labels], dtype=np.int32), names

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from elltwo.errors import UsageError
+from elltwo.errors import UsageError, unknown_option
 from elltwo.scale.fitting import MomentFit, fit_set
 from elltwo.scale.job import Job, plan_job, shard
 from elltwo.scale.passing import SAVE_SECONDS, Watch, run_job
@@ -27,6 +27,7 @@ PLAN_OPTIONS = (
     "max_levels",
     "encoding",
 )
+SOLVERS = ("gram", "qr")
 JOB_OPTIONS = ("folds", "seed", "contiguous", "plan", "memory_limit", *PLAN_OPTIONS)
 
 
@@ -176,6 +177,7 @@ def fit_moments(
     one_se: bool = False,
     recipe: Any = None,
     penalty: Any = None,
+    solver: str = "gram",
     **run: Any,
 ) -> MomentFit:
     """minimise Σᵢ wᵢ (yᵢ − g − xᵢᵀβ)² + λ‖Lβ‖² in one pass, with every fold and every λ.
@@ -184,11 +186,23 @@ def fit_moments(
     ----------
     source : moments files, a `MomentSet`, or any table; ``run`` are options of `moments_from`.
     target, rule, alphas, alpha, standardize, intercept, one_se, recipe, penalty : see `fitting.fit_set`.
+    solver : ``"gram"``, or ``"qr"`` for a second pass that streams triangles: several times the cost, and
+        twice the digits where λ is too small for a Gram matrix. ``spectrum.origin`` says which was used.
     """
-    later = run.pop("drop", ()) if moments_paths(source) or isinstance(source, MomentSet) else ()
-    moments = moments_from(source, target, **run)
+    ready = bool(moments_paths(source)) or isinstance(source, MomentSet)
+    later = run.pop("drop", ()) if ready else ()
+    if solver not in SOLVERS:
+        raise unknown_option("solver", solver, SOLVERS)
+    triangles = None
+    if solver == "qr":
+        if ready:
+            raise UsageError(
+                "--solver qr reads the rows a second time, and moments keep none: give the files"
+            )
+        source, triangles = _twice(source, target, run)
+        run = {}
     return fit_set(
-        moments,
+        moments_from(source, target, **run),
         target,
         rule=rule,
         alphas=alphas,
@@ -199,4 +213,19 @@ def fit_moments(
         recipe=recipe,
         penalty=penalty,
         drop=(later,) if isinstance(later, str) else tuple(later),
+        triangles=triangles,
     )
+
+
+def _twice(source: object, target: Any, run: dict[str, Any]) -> tuple[MomentSet, Any]:
+    """The moments of a source, and a function that reads it again for its triangles."""
+    from elltwo.scale.exact import run_triangles
+
+    say = run.get("say")
+    planned = {k: v for k, v in run.items() if k in JOB_OPTIONS or k == "threads"}
+    job = plan_job(source, target, **planned)
+    announce(job, say)
+    if say is not None:
+        say("--solver qr: a second pass streams triangles, at several times the cost of the first")
+    passing = {k: v for k, v in run.items() if k in ("threads", "checkpoint", "watch")}
+    return run_job(job, **passing), lambda m: run_triangles(job, m)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from elltwo.facts.rotated import Fold, Rotated
 from elltwo.facts.selection import Selection
 from elltwo.facts.solution import Solution
 from elltwo.facts.spectrum import Origin, Spectrum
+from elltwo.scale.exact import triangle_folds, triangle_rotated
 from elltwo.selecting.select import select
 from elltwo.shrinking.path import shrink
 from elltwo.tables.mixed import MixedMoments
@@ -26,12 +27,14 @@ from elltwo.tables.streamfolds import FoldRule
 from elltwo.tables.transform import (
     DesignMap,
     Recipe,
+    Source,
     assemble,
     design_map,
     fold_design,
     mapped,
     target_positions,
 )
+from elltwo.tables.triangles import Triangles
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,7 @@ def fit_set(
     one_se: bool = False,
     recipe: Recipe | None = None,
     drop: Sequence[str] = (),
+    triangles: Callable[[MixedMoments], Triangles] | None = None,
 ) -> MomentFit:
     """minimise Σᵢ wᵢ (yᵢ − g − xᵢᵀβ)² + λ‖Lβ‖² over β and g, with λ chosen from the same moments.
 
@@ -116,6 +120,7 @@ def fit_set(
     penalty, standardize, intercept, one_se : as in memory; standardization is redone in every fold.
     recipe : preprocessing, redone in every fold; default mean imputation with indicators and the plan's levels.
     drop : columns to leave out now.
+    triangles : how to make the triangles of the same rows, for ``solver="qr"``.
 
     Raises
     ------
@@ -134,13 +139,20 @@ def fit_set(
     design = design_map(m, G, recipe, sources)
     whole = mapped(m, G, m.count, design, positions, np.ones(len(design.features), dtype=bool))
     penalty = penalty or Penalty(standardize=standardize)
-    origin = Origin(
-        "moments", f"one pass over {m.count:,} rows kept their moments; rows are gone", squared=True
-    )
-    rotated = factor_moments(whole, penalty, intercept, origin)
+    R = None if triangles is None else triangles(m)
+    if R is None:
+        origin = Origin("moments", f"one pass over {m.count:,} rows kept their moments", squared=True)
+        rotated = factor_moments(whole, penalty, intercept, origin)
+    else:
+        rotated = triangle_rotated(R, m, design, positions, penalty, intercept)
     folds = None
     if m.folds > 1 and alpha is None and rule in (None, "kfold", "cv"):
-        folds = _folds(m, recipe, sources, positions, penalty, intercept)
+        refuse_empty_folds(m)
+        folds = (
+            moment_folds(m, recipe, sources, positions, penalty, intercept)
+            if R is None
+            else triangle_folds(R, m, recipe, sources, positions, penalty, intercept)
+        )
     if alpha is not None:
         selection, solution = None, shrink(rotated, alpha)
     else:
@@ -154,18 +166,22 @@ def fit_set(
     )  # fmt: skip
 
 
-def _folds(
+def refuse_empty_folds(m: MixedMoments) -> None:
+    """DataError if a fold has no rows to hold out."""
+    empty = np.flatnonzero(m.weight <= 0)
+    if empty.size:
+        raise DataError(f"fold {int(empty[0])} has no rows: use fewer folds, or another seed")
+
+
+def moment_folds(
     m: MixedMoments,
     recipe: Recipe,
-    sources: tuple,
-    positions: list[int],
+    sources: Sequence[Source],
+    positions: Sequence[int],
     penalty: Penalty,
     intercept: bool,
 ) -> list[Fold]:
     """Every fold, preprocessed by what its training rows say."""
-    empty = np.flatnonzero(m.weight <= 0)
-    if empty.size:
-        raise DataError(f"fold {int(empty[0])} has no rows: use fewer folds, or another seed")
     out = []
     for k in range(m.folds):
         # held-out errors need x − c alone when a free constant takes up the shift

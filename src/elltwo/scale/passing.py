@@ -77,19 +77,15 @@ def leaf_moments(job: Job, leaf: Leaf, seen: Callable[[int], None] | None = None
 def _gather(gatherer: Gatherer, batch: Batch, job: Job) -> int:
     """Add a batch's rows that have every target; how many have not."""
     folds = fold_numbers(batch, job)
-    numbers = batch.numbers
-    if batch.targets.shape[1]:
-        stacked = np.empty((numbers.shape[1] + batch.targets.shape[1], batch.rows))
-        stacked[: numbers.shape[1]], stacked[numbers.shape[1] :] = numbers.T, batch.targets.T
-        numbers = stacked.T
+    numbers, targets, weights = batch.numbers, batch.targets, batch.weights
     codes = [batch.codes[:, c] for c in range(batch.codes.shape[1])]
-    weights = batch.weights
-    absent = np.isnan(batch.targets).any(axis=1)
+    absent = np.isnan(targets).any(axis=1)
     if absent.any():
         keep = np.flatnonzero(~absent)
-        numbers, folds, codes = numbers[keep], folds[keep], [code[keep] for code in codes]
+        numbers, targets, folds = numbers[keep], targets[keep], folds[keep]
+        codes = [code[keep] for code in codes]
         weights = None if weights is None else weights[keep]
-    gatherer.add(numbers, codes, [book.levels for book in batch.books], folds, weights)
+    gatherer.add(numbers, codes, [book.levels for book in batch.books], folds, weights, targets)
     return int(absent.sum())
 
 

@@ -48,6 +48,7 @@ class Gatherer:
         labels: Sequence[Sequence[str]] = (),
         folds: np.ndarray | None = None,
         weights: np.ndarray | None = None,
+        more: np.ndarray | None = None,
     ) -> None:
         """Add a block of rows.
 
@@ -59,6 +60,7 @@ class Gatherer:
         labels : per category, what this block's codes mean.
         folds : (n,) fold numbers, or None for one fold.
         weights : (n,) nonnegative, or None.
+        more : (n, t) further number columns (targets) that stand after ``numbers``, or None.
 
         Raises
         ------
@@ -70,7 +72,8 @@ class Gatherer:
             return
         order, ends = self._by_fold(n, folds)
         root = None if weights is None else np.sqrt(weights if order is None else weights[order])
-        v = self._add_dense(numbers.T, order, root, ends)
+        columns = [numbers.T] if more is None or not more.shape[1] else [numbers.T, more.T]
+        v = self._add_dense(columns, order, root, ends)
         self.rows += np.diff(ends, prepend=0)
         if self.books:
             fold_of = np.repeat(np.arange(self.folds), np.diff(ends, prepend=0))
@@ -84,42 +87,51 @@ class Gatherer:
         return order, np.cumsum(np.bincount(folds, minlength=self.folds))
 
     def _add_dense(
-        self, columns: np.ndarray, order: np.ndarray | None, root: np.ndarray | None, ends: np.ndarray
+        self, columns: list[np.ndarray], order: np.ndarray | None, root: np.ndarray | None, ends: np.ndarray
     ) -> np.ndarray:
-        """Add Σ v vᵀ of v = √w [1 | x − c | flags] for columns (d, n); returns v (D, n)."""
+        """Add Σ v vᵀ of v = √w [1 | x − c | flags] for columns (d₁, n), (d₂, n); returns v (D, n)."""
         self._settle_shift(columns)
         v = self._rows(columns, order, root)
         grams = self._grams(v, ends)
         if not np.isfinite(grams[:, range(v.shape[0]), range(v.shape[0])].sum()):
-            self._flag_missing(columns)
+            self._flag_missing(np.concatenate(columns))
             v = self._rows(columns, order, root)
             grams = self._grams(v, ends)
         self.dense += grams
         return v
 
-    def _settle_shift(self, columns: np.ndarray) -> None:
+    def _settle_shift(self, columns: list[np.ndarray]) -> None:
         """Fix c for columns that have their first present value in this block: its mean there."""
         if self._shifted.all():
             return
-        for j in np.flatnonzero(~self._shifted):
-            present = columns[j, ~np.isnan(columns[j])]
+        for j, column in enumerate(column for part in columns for column in part):
+            if self._shifted[j]:
+                continue
+            present = column[~np.isnan(column)]
             if present.size and np.isfinite(present).all():
                 constant = present[0] == present.min() == present.max()
                 self.shift[j] = present[0] if constant else present.mean()
                 self._shifted[j] = np.isfinite(self.shift[j])
 
-    def _rows(self, columns: np.ndarray, order: np.ndarray | None, root: np.ndarray | None) -> np.ndarray:
+    def _rows(
+        self, columns: list[np.ndarray], order: np.ndarray | None, root: np.ndarray | None
+    ) -> np.ndarray:
         """v (D, n) in the order of the folds, in a buffer that every block uses again."""
-        d, n = columns.shape
+        d, n = len(self.numeric), columns[0].shape[1]
         if self._buffer.shape != (1 + d + len(self.flagged), n):
             self._buffer = np.empty((1 + d + len(self.flagged), n))
-        v, x = self._buffer, self._buffer[1 : 1 + d]
+        v, x, at = self._buffer, self._buffer[1 : 1 + d], 0
         v[0] = 1.0
-        if order is None:
-            np.subtract(columns, self.shift[:, None], out=x)
-        else:
-            np.take(columns, order, axis=1, out=x, mode="clip")  # "clip" lets NumPy write into x directly
-            x -= self.shift[:, None]
+        for part in columns:
+            here = x[at : at + len(part)]
+            if order is None:
+                np.subtract(part, self.shift[at : at + len(part), None], out=here)
+            else:
+                np.take(
+                    part, order, axis=1, out=here, mode="clip"
+                )  # "clip" lets NumPy write into it directly
+                here -= self.shift[at : at + len(part), None]
+            at += len(part)
         for i, j in enumerate(self.flagged):
             missing = np.isnan(x[j])
             v[1 + d + i] = missing

@@ -1,0 +1,266 @@
+"""Tables of any size: the one-pass fit against the read it cannot avoid, against peers, and against itself.
+
+Files are made under a temporary folder (``ELLTWO_BENCH_FOLDER`` keeps them there between runs);
+``ELLTWO_BENCH_ROWS`` (default 5000000) sets the rows of the large table. Everything runs on one thread
+except the cluster job, which needs two free cores and is measured in wall time.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import Row, at_least, at_most, measure, once
+
+ROWS = int(os.environ.get("ELLTWO_BENCH_ROWS", 5_000_000))
+COLUMNS, GROUP = 50, 1_048_576
+MIX_ROWS, MIX_LEVELS = max(ROWS // 5, 50_000), (3, 12, 50, 200, 1000)
+PEER_ROWS, ONE_HOT_ROWS = 100_000, 40_960
+ALPHAS = np.geomspace(1e-2, 1e6, 100)
+BLOCK = 16_384
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """Where the files are made."""
+    kept = os.environ.get("ELLTWO_BENCH_FOLDER")
+    if kept:
+        Path(kept).mkdir(parents=True, exist_ok=True)
+        yield Path(kept)
+        return
+    with tempfile.TemporaryDirectory() as made:
+        yield Path(made)
+
+
+def make_large(path: Path, rows: int, columns: int = COLUMNS) -> Path:
+    """Correlated numbers far from zero and a target, in row groups of 1,048,576."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    if path.exists():
+        return path
+    rng = np.random.default_rng(0)
+    mix = np.eye(columns) + 0.3 * rng.standard_normal((columns, columns)) / np.sqrt(columns)
+    beta, offset = rng.standard_normal(columns) / np.sqrt(columns), 10.0 * rng.standard_normal(columns)
+    names = [*(f"x{j}" for j in range(columns)), "y"]
+    schema = pa.schema([(n, pa.float64()) for n in names])
+    with parquet.ParquetWriter(path.with_suffix(".part"), schema, use_dictionary=False) as writer:
+        for start in range(0, rows, GROUP):
+            n = min(GROUP, rows - start)
+            X = rng.standard_normal((n, columns)) @ mix
+            y = X @ beta + rng.standard_normal(n)
+            arrays = [*((X[:, j] + offset[j]).copy() for j in range(columns)), y]
+            writer.write_table(pa.table([pa.array(a) for a in arrays], schema=schema), row_group_size=GROUP)
+    os.replace(path.with_suffix(".part"), path)
+    return path
+
+
+def make_mix(path: Path, rows: int) -> Path:
+    """25 numbers and 5 categories of 3 to 1000 levels, 5 % missing everywhere, and a target, as CSV."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    if path.exists():
+        return path
+    rng = np.random.default_rng(1)
+    first = True
+    with open(path.with_suffix(".part"), "wb") as file:
+        for start in range(0, rows, 100_000):
+            n = min(100_000, rows - start)
+            X = rng.standard_normal((n, 25))
+            codes = [rng.integers(0, size, n) for size in MIX_LEVELS]
+            y = X[:, :5].sum(axis=1) + sum(np.sin(c) for c in codes) + rng.standard_normal(n)
+            table = {f"x{j}": pa.array(X[:, j], mask=rng.random(n) < 0.05) for j in range(25)}
+            for j, c in enumerate(codes):
+                table[f"c{j}"] = pa.array([f"level{v}" for v in c], mask=rng.random(n) < 0.05)
+            table["y"] = pa.array(y)
+            csv.write_csv(pa.table(table), file, csv.WriteOptions(include_header=first))
+            first = False
+    os.replace(path.with_suffix(".part"), path)
+    return path
+
+
+def fit_file(path: Path | list[Path]) -> object:
+    """Plan, pass, 5 folds x 100 strengths, solution: everything after the file exists."""
+    from elltwo.scale.commands import fit_moments
+
+    source = [os.fspath(p) for p in path] if isinstance(path, list) else os.fspath(path)
+    return fit_moments(source, "y", alphas=ALPHAS)
+
+
+def read_parquet_blocks(path: Path) -> int:
+    """The bound's first half: every value once into float64 blocks, by the quickest reader measured."""
+    from pyarrow import parquet
+
+    file = parquet.ParquetFile(path, pre_buffer=False, buffer_size=65_536)
+    rows, block = 0, np.empty((len(file.schema_arrow.names), BLOCK))
+    for batch in file.iter_batches(BLOCK, use_threads=False):
+        n = batch.num_rows
+        for j, column in enumerate(batch.columns):
+            block[j, :n] = column.to_numpy()
+        rows += n
+    return rows
+
+
+def syrk_blocks(rows: int, columns: int = COLUMNS + 1) -> np.ndarray:
+    """The bound's second half: one Gram matrix of resident blocks."""
+    block = np.random.default_rng(0).standard_normal((columns, BLOCK))
+    total = np.zeros((columns, columns))
+    for _ in range(rows // BLOCK):
+        total += block @ block.T
+    return total
+
+
+def read_csv_blocks(path: Path) -> int:
+    """Every cell of the CSV once, numbers as float64 and text as dictionaries."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    types = {f"x{j}": pa.float64() for j in range(25)} | {"y": pa.float64()}
+    types |= {f"c{j}": pa.dictionary(pa.int32(), pa.utf8()) for j in range(5)}
+    options = csv.ConvertOptions(column_types=types, strings_can_be_null=True)
+    reader = csv.open_csv(path, csv.ReadOptions(use_threads=False), convert_options=options)
+    rows = 0
+    for batch in reader:
+        for column in batch.columns:
+            if pa.types.is_floating(column.type):
+                column.to_numpy(zero_copy_only=False)
+        rows += batch.num_rows
+    return rows
+
+
+def one_hot_syrk(rows: int) -> np.ndarray:
+    """What a pass would cost that builds one-hot rows: dense blocks of every level, then SYRK."""
+    rng = np.random.default_rng(0)
+    width = 1 + 2 * 26 + sum(MIX_LEVELS) + 2 * len(MIX_LEVELS)
+    total = np.zeros((width, width))
+    for start in range(0, rows, 4096):
+        n = min(4096, rows - start)
+        block = np.zeros((n, width))
+        block[:, :53] = rng.standard_normal((n, 53))
+        at = 53
+        for size in MIX_LEVELS:
+            block[np.arange(n), at + rng.integers(0, size, n)] = 1.0
+            at += size + 2
+        total += block.T @ block
+    return total
+
+
+PEAK = """
+import re, sys
+import numpy, pyarrow.parquet, pyarrow.csv, scipy.linalg, scipy.sparse, threadpoolctl
+from elltwo.scale.commands import fit_moments
+def high():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
+before = high()
+fit_moments(sys.argv[1].split("|"), "y", alphas=numpy.geomspace(1e-2, 1e6, 100))
+print((high() - before) / 1024)
+"""
+
+
+def peak_megabytes(paths: list[Path]) -> float:
+    """Peak resident memory of a fit in a process of its own, over what its imports take (Linux)."""
+    env = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", PEAK, "|".join(map(str, paths))]
+    return float(subprocess.run(command, capture_output=True, check=True, env=env, text=True).stdout)
+
+
+def peers(path: Path, ours: float, rows: int) -> list[Row]:
+    """scikit-learn on a slice that takes seconds, scaled linearly to all rows (its cost per row only grows)."""
+    from pyarrow import parquet
+    from sklearn.linear_model import RidgeCV
+
+    batch = next(parquet.ParquetFile(path).iter_batches(min(PEER_ROWS, rows)))
+    X, y = np.column_stack([batch.column(j).to_numpy() for j in range(COLUMNS)]), batch.column("y").to_numpy()
+    scale = rows / len(y)
+    loo = once(lambda: RidgeCV(ALPHAS).fit(X, y)) * scale
+    five = once(lambda: RidgeCV(ALPHAS, cv=5).fit(X, y)) * scale
+    job = f"{rows:,} x {COLUMNS} Parquet, 100 strengths"
+    return [
+        at_least(job, f"5-fold one pass vs RidgeCV (leave-one-out), {len(y):,} rows scaled", ours, loo, 60),
+        at_least(job, f"5-fold one pass vs RidgeCV(cv=5), {len(y):,} rows scaled", ours, five, 250),
+    ]
+
+
+def large_jobs(path: Path) -> list[Row]:
+    """The large Parquet file: over its bound, over its peers, memory, flatness."""
+    job = f"{ROWS:,} x {COLUMNS} Parquet, 5 folds x 100 strengths"
+    took = measure(
+        {
+            "ours": lambda: fit_file(path),
+            "read": lambda: read_parquet_blocks(path),
+            "syrk": lambda: syrk_blocks(ROWS),
+        }
+    )
+    rows = [at_most(job, "over pure read + one SYRK", took["ours"], took["read"] + took["syrk"], 1.5)]
+    rows += peers(path, took["ours"], ROWS)
+    once_, four = peak_megabytes([path]), peak_megabytes([path] * 4)
+    rows.append(at_most(job, "peak MB over imports (of 450)", once_, 450.0, 1.0))
+    rows.append(at_most(job, "peak MB of four times the rows over once", four, once_, 1.15))
+    return rows
+
+
+def flatness(base: Path) -> list[Row]:
+    """CPU seconds per row from 1e5 to 10 x the large file (read ten times)."""
+    per_row = {}
+    small, large = base / "small.parquet", base / f"large-{ROWS}.parquet"
+    make_large(small, 100_000)
+    fit_file(small)
+    per_row[100_000] = min(once(lambda: fit_file(small)) for _ in range(3)) / 100_000
+    for times in (1, 10):
+        per_row[times * ROWS] = once(lambda times=times: fit_file([large] * times)) / (times * ROWS)
+    most, least = max(per_row, key=per_row.get), min(per_row, key=per_row.get)
+    what = f"seconds per 1e6 rows: dearest ({most:,} rows) over cheapest ({least:,})"
+    return [
+        at_most("time per row, 1e5 to 10 large files", what, per_row[most] * 1e6, per_row[least] * 1e6, 1.3)
+    ]
+
+
+def mixed_jobs(base: Path) -> list[Row]:
+    """The CSV with categories and missing values."""
+    path = make_mix(base / f"mix-{MIX_ROWS}.csv", MIX_ROWS)
+    took = measure({"ours": lambda: fit_file(path), "read": lambda: read_csv_blocks(path)}, runs=2)
+    pass_only = max(took["ours"] - took["read"], 1e-9)
+    dense = once(lambda: one_hot_syrk(ONE_HOT_ROWS)) * MIX_ROWS / ONE_HOT_ROWS
+    job = f"{MIX_ROWS:,} x 30 CSV, 5 categories, 5 % missing"
+    return [
+        at_most(job, "whole fit over pure CSV read", took["ours"], took["read"], 1.5),
+        at_least(job, "arithmetic vs one-hot rows + SYRK (scaled)", pass_only, dense, 15),
+        at_least(job, "whole fit vs read + one-hot rows + SYRK", took["ours"], took["read"] + dense, 15),
+    ]
+
+
+def cluster_job(path: Path) -> list[Row]:
+    """Two Dask workers against one process, wall time, the cluster already up."""
+    from elltwo.scale.dask import cluster, run_on_dask
+    from elltwo.scale.job import plan_job
+    from elltwo.scale.passing import run_job
+
+    job = plan_job(os.fspath(path), "y")
+    start = time.perf_counter()
+    run_job(job)
+    alone = time.perf_counter() - start
+    with cluster(workers=2) as client:
+        run_on_dask(job, client=client)
+        start = time.perf_counter()
+        run_on_dask(job, client=client)
+        two = time.perf_counter() - start
+    return [
+        at_least(f"{ROWS:,} x {COLUMNS} Parquet, wall time", "2 Dask workers vs one process", two, alone, 1.6)
+    ]
+
+
+def run() -> list[Row]:
+    """Every job; minutes."""
+    with folder() as base:
+        path = make_large(base / f"large-{ROWS}.parquet", ROWS)
+        return [*large_jobs(path), *mixed_jobs(base), *flatness(base), *cluster_job(path)]
+

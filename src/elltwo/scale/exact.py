@@ -1,0 +1,125 @@
+"""``--solver qr``: a second pass that streams triangles, for strengths too small for a Gram matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from elltwo.errors import UsageError
+from elltwo.factoring.centre import Centred, spread
+from elltwo.factoring.standard_form import standard_form
+from elltwo.factoring.svd import svd_of
+from elltwo.facts.problem import Penalty, Problem
+from elltwo.facts.rotated import Fold, Rotated
+from elltwo.facts.spectrum import Origin
+from elltwo.scale.job import Job, Leaf, refuse_changed
+from elltwo.scale.passing import BATCH_ROWS, fold_numbers
+from elltwo.shrinking.path import coefficients
+from elltwo.tables.batches import Batcher
+from elltwo.tables.forest import Node, add_node
+from elltwo.tables.mixed import MixedMoments
+from elltwo.tables.read import iter_batches
+from elltwo.tables.transform import DesignMap, Recipe, Source, assemble, design_map
+from elltwo.tables.triangles import PseudoRows, Triangles, merge_triangles, pseudo_rows, stored_rows
+
+
+def leaf_triangles(job: Job, leaf: Leaf, m: MixedMoments) -> Triangles:
+    """Triangles of one leaf, in the layout of the first pass's moments."""
+    refuse_changed(job, leaf)
+    batcher = Batcher(job.plan)
+    for book in batcher.books:
+        book.cap = None
+    out = Triangles.empty(job.rule.k, m.starts[-1])
+    with threadpool_limits(1):
+        for batch in iter_batches(job.source, job.plan, BATCH_ROWS, only=leaf.parts, batcher=batcher):
+            keep = ~np.isnan(batch.targets).any(axis=1)
+            u = stored_rows(
+                m,
+                np.hstack([batch.numbers, batch.targets])[keep],
+                [batch.codes[keep, c] for c in range(batch.codes.shape[1])],
+                [book.levels for book in batch.books],
+                None if batch.weights is None else batch.weights[keep],
+            )
+            out = out.with_rows(u, fold_numbers(batch, job)[keep])
+    return out
+
+
+def run_triangles(job: Job, m: MixedMoments, leaves: Iterable[Leaf] | None = None) -> Triangles:
+    """The second pass, on this machine, merged in the order of the tree."""
+    forest: dict[Node, Triangles] = {}
+    for leaf in job.leaves if leaves is None else leaves:
+        add_node(forest, (0, leaf.index), leaf_triangles(job, leaf, m), job.card.leaves, merge_triangles)
+    [whole] = forest.values()
+    return whole
+
+
+def triangle_rotated(
+    triangles: Triangles,
+    m: MixedMoments,
+    design: DesignMap,
+    targets: Sequence[int],
+    penalty: Penalty,
+    intercept: bool,
+) -> Rotated:
+    """Spectrum and rotated targets of all rows from their triangles."""
+    keep = np.ones(len(design.features), dtype=bool)
+    rows = pseudo_rows(triangles, range(m.folds), design, targets, keep)
+    reason = (
+        f"triangles of {m.count:,} rows were asked for: the Gram matrix would square the condition number"
+    )
+    rotated = _factor(rows, m.count, penalty, intercept, Origin("triangles", reason, squared=False))
+    free = rotated.spectrum.free
+    shift = (
+        np.concatenate([design.shift, m.shift[list(targets)]])
+        if intercept
+        else np.zeros(keep.size + len(targets))
+    )
+    spectrum = replace(rotated.spectrum, free=replace(free, mean=free.mean + shift[: keep.size]))
+    return replace(rotated, spectrum=spectrum, mean=rotated.mean + shift[keep.size :])
+
+
+def _factor(rows: PseudoRows, count: int, penalty: Penalty, intercept: bool, origin: Origin) -> Rotated:
+    """Factor pseudo-rows; the constant's image is projected out as a centring would."""
+    if penalty.x0 is not None:
+        raise UsageError("a prior mean is not offered with --solver qr: use the Gram matrix")
+    if not intercept:
+        raise UsageError("--solver qr works relative to a shift and needs the intercept: use the Gram matrix")
+    unit = rows.one / np.sqrt(rows.weight)
+    mean, mean_b = unit @ rows.A / np.sqrt(rows.weight), unit @ rows.b / np.sqrt(rows.weight)
+    A, b = rows.A - np.outer(rows.one, mean), rows.b - np.outer(rows.one, mean_b)
+    centred = Centred(A, b, mean, mean_b, None, rows.weight)
+    sd = spread(np.einsum("ij,ij->j", A, A), rows.weight, mean) if penalty.standardize else None
+    form = standard_form(penalty, A.shape[1], sd)
+    rotated = svd_of(centred, form, Problem(A, b, None, True, penalty), origin)
+    spectrum = replace(rotated.spectrum, rows=None, shape=(count, A.shape[1]), weight=rows.weight, root=None)
+    return replace(rotated, spectrum=spectrum, b=None)
+
+
+def triangle_folds(
+    triangles: Triangles,
+    m: MixedMoments,
+    recipe: Recipe,
+    sources: Sequence[Source],
+    targets: Sequence[int],
+    penalty: Penalty,
+    intercept: bool,
+) -> list[Fold]:
+    """Every training fold from the triangles of the others, held-out rows as the fold's own triangle."""
+    origin = Origin("triangles", "training rows of one fold", squared=False)
+    out = []
+    for k in range(m.folds):
+        others = [j for j in range(m.folds) if j != k]
+        design = design_map(m, assemble(m, others), recipe, sources)
+        keep = design.live
+        train = pseudo_rows(triangles, others, design, targets, keep)
+        held = pseudo_rows(triangles, [k], design, targets, keep)
+        r = _factor(train, int(m.rows[others].sum()), penalty, intercept, origin)
+        offset = coefficients(r, np.zeros_like(r.z))
+        V = r.spectrum.map.toarray()
+        A = held.A - np.outer(held.one, r.spectrum.free.mean)
+        y = held.b - np.outer(held.one, r.mean) - A @ offset
+        out.append(Fold(r.spectrum.s, V, r.z, offset, held.weight, int(m.rows[k]), design=A @ V, y=y))
+    return out
