@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from elltwo.errors import DataError
 from elltwo.tables.files import DataFile, is_remote, open_input
@@ -62,7 +62,28 @@ def _numbered(file: DataFile, sizes: Sequence[int], first_row: int) -> tuple[Par
     return tuple(parts)
 
 
-def read_part(part: Part, columns: Sequence[str], text: frozenset[str], batch_rows: int) -> Iterator[Raw]:
+class OpenFile:
+    """The file that is being read, open across its row groups: a footer of many columns is dear to parse.
+
+    Files elsewhere are opened again for each row group, which keeps their pre-buffering bounded.
+    """
+
+    def __init__(self) -> None:
+        self._key: tuple[object, ...] = ()
+        self._reader: Any = None
+
+    def reader(self, file: DataFile, dictionaries: Sequence[str]) -> Any:
+        """A pyarrow reader of the file."""
+        key = (file.path, *dictionaries)
+        if key != self._key or is_remote(file.path):
+            self._reader = _open_arrow(file) if file.format == "arrow" else _open_parquet(file, dictionaries)
+            self._key = key
+        return self._reader
+
+
+def read_part(
+    part: Part, columns: Sequence[str], text: frozenset[str], batch_rows: int, opened: OpenFile | None = None
+) -> Iterator[Raw]:
     """Stream one row group; the columns of ``text`` come as dictionaries.
 
     Raises
@@ -75,7 +96,7 @@ def read_part(part: Part, columns: Sequence[str], text: frozenset[str], batch_ro
     origin = Origin(part.file.short, part.first_row or 0, part.row_group, None, part.first_in_file)
     at = origin.first_row
     try:
-        for batch in _batches(part, list(columns), text, batch_rows):
+        for batch in _batches(part, list(columns), text, batch_rows, opened or OpenFile()):
             if batch.num_rows:
                 yield Raw(batch, origin, at)
                 at += batch.num_rows
@@ -86,17 +107,19 @@ def read_part(part: Part, columns: Sequence[str], text: frozenset[str], batch_ro
         ) from None
 
 
-def _batches(part: Part, columns: list[str], text: frozenset[str], rows: int) -> Iterator[pa.RecordBatch]:
+def _batches(
+    part: Part, columns: list[str], text: frozenset[str], rows: int, opened: OpenFile
+) -> Iterator[pa.RecordBatch]:
+    reader = opened.reader(part.file, [c for c in columns if c in text])
     if part.file.format == "arrow":
-        batch = _open_arrow(part.file).get_batch(part.row_group).select(columns)
+        batch = reader.get_batch(part.row_group).select(columns)
         return (batch.slice(at, rows) for at in range(0, batch.num_rows, rows))
-    reader = _open_parquet(part.file, dictionaries=[c for c in columns if c in text])
     return reader.iter_batches(
         batch_size=rows, row_groups=[part.row_group], columns=columns, use_threads=False
     )
 
 
-def _open_parquet(file: DataFile, dictionaries: Sequence[str] = ()):  # type: ignore[no-untyped-def]  # pyarrow has no types
+def _open_parquet(file: DataFile, dictionaries: Sequence[str] = ()) -> Any:
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -113,7 +136,7 @@ def _open_parquet(file: DataFile, dictionaries: Sequence[str] = ()):  # type: ig
         raise _incomplete(file, "Parquet", error) from None
 
 
-def _open_arrow(file: DataFile):  # type: ignore[no-untyped-def]  # pyarrow has no types
+def _open_arrow(file: DataFile) -> Any:
     import pyarrow as pa
 
     try:

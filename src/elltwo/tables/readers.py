@@ -189,27 +189,33 @@ def raws(
     storage: Storage,
     batch_rows: int = 16384,
     only: Sequence[Part] | None = None,
+    opened: parquet.OpenFile | None = None,
 ) -> Iterator[Raw]:
     """Stream columns of a source, or of some of its parts, as Arrow batches that know where they stand."""
     if source.frame is not None:
         yield from source.frame.raws(tuple(columns), batch_rows)
         return
-    at = 0
+    at, opened = 0, opened or parquet.OpenFile()
     for part in parts(source) if only is None else only:
         first = at if part.first_row is None else part.first_row
         outside = dict(part.file.partition)
         inside = [c for c in columns if c not in outside]
-        for raw in _part_raws(source, replace(part, first_row=first), inside, storage, batch_rows):
+        for raw in _part_raws(source, replace(part, first_row=first), inside, storage, batch_rows, opened):
             at = raw.first_row + raw.arrow.num_rows
             yield _with_partition(raw, part.file, columns)
 
 
 def _part_raws(
-    source: Source, part: Part, columns: Sequence[str], storage: Storage, rows: int
+    source: Source,
+    part: Part,
+    columns: Sequence[str],
+    storage: Storage,
+    rows: int,
+    opened: parquet.OpenFile,
 ) -> Iterator[Raw]:
     if source.kind != "csv":
         text = frozenset(c for c in columns if family(source.schema.field(c).type) == "text")
-        yield from parquet.read_part(part, columns, text - storage.plain, rows)
+        yield from parquet.read_part(part, columns, text - storage.plain, rows, opened)
         return
     layout = next(t for t in source.texts if t.path == part.file.path)
     for raw in csv.read_text(

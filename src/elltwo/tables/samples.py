@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from elltwo.errors import DataError
 from elltwo.tables import csv
+from elltwo.tables.parquet import OpenFile
 from elltwo.tables.readers import Source, Storage, parts, raws, sample_cells, storage_of
 from elltwo.tables.source import Origin, Table
 
@@ -56,9 +57,9 @@ def _blocks(source: Source, storage: Storage) -> pa.Table:
 
     every = [p for p in parts(source) if p.rows]
     picked = every[:: max(1, -(-len(every) // PLACES))]
-    found = []
+    found, opened = [], OpenFile()
     for part in picked:
-        raw = next(raws(source, source.names, storage, ROWS, [replace(part, first_row=0)]))
+        raw = next(raws(source, source.names, storage, ROWS, [replace(part, first_row=0)], opened))
         found.append(pa.Table.from_batches([raw.arrow]))
     if not found:
         raise DataError(f"{source.name} has columns and no rows")
