@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from elltwo.cli.honest import Choice, Errors, Honest, errors, factored, held_out
+from elltwo.cli.honest import Choice, Errors, Worth, factored, worth
 from elltwo.cli.reading import Loaded
 from elltwo.errors import UsageError
 from elltwo.facts.finding import Finding
@@ -47,8 +47,8 @@ class Fitted:
     means, scales : (p,) of the features.
     lower, upper : (p, t) ends of 95 % posterior intervals, or None where there are too many columns.
     parts : number of folds of the honest error.
-    honest : held-out predictions, or None when only moments were kept.
-    errors : what they are worth.
+    worth : errors, strengths and predictions without each fold; None when λ was chosen on the same folds.
+    errors : of rows held out of the fit.
     findings : what to beware of, of the first target.
     """
 
@@ -67,7 +67,7 @@ class Fitted:
     lower: np.ndarray | None
     upper: np.ndarray | None
     parts: int
-    honest: Honest | None
+    worth: Worth | None
     errors: Errors
     findings: tuple[Finding, ...]
 
@@ -95,7 +95,7 @@ def fit(loaded: Loaded, asked: Asked) -> Fitted:
     rotated, folded = _factor(problem, folds, choice)
     selection = _select(rotated, folded, choice, folds)
     solution = _solve(problem, rotated, choice, selection)
-    honest = held_out(problem, folds, choice)
+    worth_of = worth(problem, folds, choice, keep_predictions=loaded.labels is not None)
     means, scales = _spread(loaded.X, loaded.weights)
     lower, upper = intervals(rotated, solution)
     names, target = loaded.plan.feature_names, loaded.plan.targets[0].name
@@ -104,7 +104,7 @@ def fit(loaded: Loaded, asked: Asked) -> Fitted:
         loaded=loaded, asked=asked, rows=len(folds), weight=float(weight), sd_y=_spread(loaded.y, loaded.weights)[1],
         rotated=rotated, folded=folded, selection=selection,
         solution=solution, plain=shrink(rotated, 0.0), means=means, scales=scales, lower=lower, upper=upper,
-        parts=np.unique(folds).size, honest=honest, errors=errors(honest, loaded.y, loaded.weights),
+        parts=np.unique(folds).size, worth=worth_of, errors=worth_of.errors,
         findings=diagnose(rotated, solution, selection, names, target),
     )  # fmt: skip
 

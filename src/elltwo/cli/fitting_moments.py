@@ -55,7 +55,7 @@ def _facts(found: Any, data: str, asked: Asked) -> Fitted:
         loaded=loaded, asked=asked, rows=found.rows, weight=float(d.weight), sd_y=spread, rotated=found.rotated,
         folded=found.folds, selection=found.selection, solution=found.solution, plain=shrink(found.rotated, 0.0),
         means=found.means, scales=found.scales, lower=lower, upper=upper,
-        parts=len(found.folds or ()), honest=None, errors=_errors(found),
+        parts=len(found.folds or ()), worth=None, errors=_errors(found),
         findings=diagnose(found.rotated, found.solution, found.selection, found.names, found.plan.targets[0].name),
     )  # fmt: skip
 

@@ -10,12 +10,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from elltwo.factoring.folds import factor_with_folds
+from elltwo.factoring.folds import factor_with_folds, fold_moments, folds_from_moments
 from elltwo.facts.problem import Problem
 from elltwo.facts.rotated import Fold, Rotated
+from elltwo.selecting.kfold import kfold
+from elltwo.selecting.nested import nested
 from elltwo.selecting.registry import find_rule
 from elltwo.selecting.select import select
 from elltwo.shrinking.path import shrink
+
+MOST_REFITTED = 2_000_000  # numbers in a table up to which every fold is refitted on its rows
 
 
 @dataclass(frozen=True)
@@ -112,3 +116,34 @@ def errors(honest: Honest, y: np.ndarray, weights: np.ndarray | None) -> Errors:
     squares = np.array([np.average((honest.fitted - y)[k] ** 2, axis=0, weights=w[k]) for k in kept])
     spread = squares.std(axis=0, ddof=1) / np.sqrt(len(kept)) / np.where(fitted > 0, 2 * fitted, np.inf)
     return Errors(fitted, plain, mean, spread)
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What a fit is worth: its errors, the λ chosen without each fold (K, t), and predictions if kept."""
+
+    errors: Errors
+    alphas: np.ndarray
+    predictions: Honest | None
+
+
+def worth(problem: Problem, folds: np.ndarray, choice: Choice, keep_predictions: bool) -> Worth:
+    """By refitting on rows where that is quick or predictions are wanted, else from fold moments.
+
+    From moments λ is chosen by K-fold on each training part whatever the rule is: no row is read again.
+    """
+    n, p = problem.A.shape
+    if keep_predictions or n < 2 * p or n * p <= MOST_REFITTED:
+        honest = held_out(problem, folds, choice)
+        return Worth(errors(honest, problem.b, problem.weights), honest.alphas, honest)
+    return _from_moments(problem, folds, choice)
+
+
+def _from_moments(problem: Problem, folds: np.ndarray, choice: Choice) -> Worth:
+    parts = fold_moments(problem, folds)
+    alphas = None if choice.alpha is None else np.array([choice.alpha])
+    found = nested(parts, problem.penalty, problem.intercept, alphas)
+    plain = kfold(folds_from_moments(parts, problem.penalty, problem.intercept), np.array([0.0])).mean[0]
+    fitted = np.sqrt(found.error)
+    spread = found.standard_error / np.where(fitted > 0, 2 * fitted, np.inf)
+    return Worth(Errors(fitted, np.sqrt(plain), np.sqrt(found.baseline), spread), found.alphas, None)

@@ -16,10 +16,10 @@ def collected(fitted: Fitted, command: str) -> dict[str, Any]:
 
     e, plan = fitted.errors, fitted.loaded.plan
     nested = None
-    if fitted.honest is not None:
+    if fitted.worth is not None:
         spread = 2 * e.fitted * e.spread
         nested = Nested(
-            error=e.fitted**2, baseline=e.mean**2, standard_error=spread, alphas=fitted.honest.alphas
+            error=e.fitted**2, baseline=e.mean**2, standard_error=spread, alphas=fitted.worth.alphas
         )
     ways = ", rows of one group together" if plan.group else ""
     ways = f", the column {plan.fold_column}" if plan.fold_column else ways

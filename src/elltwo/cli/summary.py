@@ -53,7 +53,7 @@ def _accuracy(fitted: Fitted, t: int, title: str) -> list[str]:
 
 def _measured(fitted: Fitted) -> str:
     """How the error was measured, in one sentence."""
-    if fitted.honest is None:
+    if fitted.worth is None:
         return (
             f"Measured on rows held out of the fit, one of {fitted.parts} parts after the other; the strength was "
             "chosen on the same parts, so the first number is slightly too good."
@@ -74,7 +74,8 @@ def _classes(fitted: Fitted) -> list[str]:
         index = (scores[:, 0] > 0).astype(int) if scores.shape[1] == 1 else scores.argmax(axis=1)
         return float(np.average(classes[index] == labels, weights=w))
 
-    h = fitted.honest
+    assert fitted.worth is not None
+    h = fitted.worth.predictions
     assert h is not None
     return [
         bold("HOW WELL IT PREDICTS"),

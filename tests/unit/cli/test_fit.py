@@ -303,3 +303,25 @@ def test_moments_give_the_fit_that_rows_give(capsys, tmp_path):
     ran = run(capsys, "fit", tmp_path / "all.moments", "-t", "target", "--group", "sex")
     assert ran.code == 2
     assert "elltwo stats" in ran.err
+
+
+@pytest.mark.parametrize("alpha", [None, 5.0])
+def test_the_honest_error_from_moments_is_that_of_refits(alpha):
+    """Large tables take the way of moments; on a small one both ways give the same number."""
+    from elltwo.cli import honest
+    from elltwo.facts.problem import Penalty, Problem
+    from elltwo.tables.folds import fold_ids
+
+    X, y = table("diabetes", "target")
+    weights = np.random.default_rng(0).uniform(0.5, 2.0, size=len(y))
+    problem = Problem(X, y[:, None], weights, True, Penalty(standardize=True))
+    folds = fold_ids(len(y), 5)
+    choice = honest.Choice("kfold", alpha)
+    rows = honest.worth(problem, folds, choice, keep_predictions=False)
+    moments = honest._from_moments(problem, folds, choice)
+    assert rows.predictions is not None
+    for name in ("fitted", "plain", "mean"):
+        a, b = getattr(rows.errors, name), getattr(moments.errors, name)
+        np.testing.assert_allclose(a, b, rtol=1e-9 if alpha or name != "fitted" else 1e-4)
+    np.testing.assert_allclose(rows.errors.spread, moments.errors.spread, rtol=1e-9 if alpha else 1e-3)
+    np.testing.assert_allclose(rows.alphas, moments.alphas, rtol=0.1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -56,7 +57,7 @@ def command(data: str, as_json: bool, **params: Any) -> None:
     check_places()
     table, wishes = split_options(params)
     targets = table.pop("target")
-    with progress(f"reading {data}", as_json):
+    with progress(f"reading {os.path.basename(data)}", as_json):
         loaded = load(data, None if not targets else targets[0] if len(targets) == 1 else targets, **table)
     found = explanation(loaded, wishes)
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -144,7 +145,7 @@ def _fit_rows(data: str, params: dict[str, Any], quiet: bool) -> Any:
     targets = table.pop("target")
     if not targets:
         raise click.UsageError("say which column to predict: --target COL")
-    with progress(f"reading {data}", quiet):
+    with progress(f"reading {os.path.basename(data)}", quiet):
         loaded = load(data, targets if len(targets) > 1 else targets[0], **table)
     _say_plan(loaded.plan, len(loaded.X), quiet)
     with progress("choosing the strength", quiet):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -96,7 +97,7 @@ def command(
 
     check_places(output)
     fitted = load_model(model)
-    with progress(f"reading {data}", quiet):
+    with progress(f"reading {os.path.basename(data)}", quiet):
         categorical = [c.name for c in fitted.plan.categories]
         table = read_table(data, na=fitted.plan.na, categorical=categorical, encoding=encoding)
         made = design(table, fitted.plan, fit=False)
