@@ -99,9 +99,9 @@ def _prepare(problem: Problem, wish: Wish, exact: bool) -> Prepared:
             )
         with np.errstate(over="ignore", invalid="ignore"):
             return Prepared(inner, kept, factor(inner, wish.method), None, rule)
-    if deciding != "kfold" or (wish.scoring is None and wish.pooled):
-        return _pooled(inner, kept, wish, deciding)
-    return _averaged(problem, inner, kept, wish)
+    if deciding == "kfold" and wish.scoring is not None:
+        return _scored(problem, inner, kept, wish.scoring, wish)
+    return _pooled(inner, kept, wish, deciding)
 
 
 def _deciding(wish: Wish) -> str:
@@ -111,7 +111,7 @@ def _deciding(wish: Wish) -> str:
 
 
 def _pooled(inner: Problem, kept: np.ndarray | None, wish: Wish, deciding: str) -> Prepared:
-    """Weighted squared errors pooled over folds."""
+    """Weighted squared errors of folds: pooled, or as R² averaged over folds, scikit-learn's default."""
     assert wish.splits is not None
     splits = wish.splits if kept is None else only(wish.splits, kept)
     n = inner.A.shape[0]
@@ -120,29 +120,28 @@ def _pooled(inner: Problem, kept: np.ndarray | None, wish: Wish, deciding: str) 
     else:
         rotated = factor(inner, wish.method)
         folds = factor_splits(inner, splits, rotated)
-    return Prepared(inner, kept, rotated, folds, deciding)
-
-
-def _averaged(problem: Problem, inner: Problem, kept: np.ndarray | None, wish: Wish) -> Prepared:
-    """scikit-learn's way: a score per fold, unweighted, averaged over folds."""
-    assert wish.splits is not None
-    held, n = [s.held for s in wish.splits], problem.A.shape[0]
-    scored = wish.scoring is not None
-    rule = fold_rule(wish.scoring, held) if wish.scoring is not None else r2_rule(problem.b, held)
-    if not scored and min(h.size for h in held) < 2:
+    if wish.pooled or deciding != "kfold":
+        return Prepared(inner, kept, rotated, folds, deciding)
+    held = [s.held for s in splits]
+    if min(h.size for h in held) < 2:
         warnings.warn(
             "R2 of a single held-out row is undefined, so every strength scores the same and the smallest is "
             "kept: pass scoring='neg_mean_squared_error', rule='kfold', or cv=None",
             ChoiceWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
-    if not scored and problem.weights is None and is_partition(wish.splits, n):
-        rotated, folds = factor_with_folds(inner, fold_numbers(wish.splits, n), wish.method)
-        return Prepared(inner, kept, rotated, folds, rule)
+    return Prepared(inner, kept, rotated, folds, r2_rule(inner.b, inner.weights, held))
+
+
+def _scored(
+    problem: Problem, inner: Problem, kept: np.ndarray | None, scoring: Scoring, wish: Wish
+) -> Prepared:
+    """A scorer on the predictions of every fold, averaged over folds; rows of weight 0 are predicted too."""
+    assert wish.splits is not None
     rotated = factor(inner, wish.method)
     whole = rotated if kept is None else factor(problem, wish.method)
-    folds = factor_splits(problem, wish.splits, whole, weigh_held=False, keep_rows=scored)
-    return Prepared(inner, kept, rotated, folds, rule)
+    folds = factor_splits(problem, wish.splits, whole, weigh_held=False, keep_rows=True)
+    return Prepared(inner, kept, rotated, folds, fold_rule(scoring, [s.held for s in wish.splits]))
 
 
 def _select(rotated: Rotated, ready: Prepared, wish: Wish) -> Selection:

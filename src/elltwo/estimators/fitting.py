@@ -19,8 +19,9 @@ from elltwo.facts.selection import Selection
 from elltwo.facts.solution import Solution
 from elltwo.shrinking import shrink
 from elltwo.shrinking.bounded import solve_nonnegative
+from elltwo.shrinking.certify import certify
 from elltwo.shrinking.matrixfree import Iterated, solve_cg, solve_cholesky, solve_lsqr
-from elltwo.shrinking.refine import ENOUGH, refine
+from elltwo.shrinking.polish import polish
 
 SPARSE_LIMIT = 5000  # min(n, p) of a sparse design beyond which its Gram or kernel matrix is not formed
 SPARSE_TOL = 1e-10  # what conjugate gradients aim at when nobody asked for a tolerance
@@ -112,17 +113,14 @@ def fit_chosen(
     _refuse_overflow(rotated)
     rotated = replace(rotated, noise=noise)
     selection = choose(rotated) if choose is not None else None
-    solution = shrink(rotated, _alpha(alpha, selection))
-    if rotated.spectrum.origin.squared and solution.digits < ENOUGH:
-        refined = refine(problem, rotated, solution) if problem.penalty.operator is None else None
-        if refined is not None:
-            solution = refined
-        elif sparse.issparse(problem.A):
-            _warn_digits(solution)
-        else:
-            rotated = _again(problem, rotated)
-            selection = choose(rotated) if choose is not None else None
-            solution = shrink(rotated, _alpha(alpha, selection))
+    solution = certify(problem, rotated, _alpha(alpha, selection))
+    if solution is None and sparse.issparse(problem.A):
+        solution = shrink(rotated, _alpha(alpha, selection))
+        _warn_digits(solution)
+    elif solution is None:
+        rotated = _again(problem, rotated)
+        selection = choose(rotated) if choose is not None else None
+        solution = polish(problem, rotated, shrink(rotated, _alpha(alpha, selection)))
     return Fit(solution, rotated.spectrum.origin.method, None, rotated, selection, problem, kept)
 
 

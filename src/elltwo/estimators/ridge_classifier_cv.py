@@ -9,7 +9,7 @@ from sklearn.metrics import get_scorer
 from sklearn.utils._param_validation import StrOptions  # the checks that check_estimator reads
 
 from elltwo.estimators.labelling import Labelled, Labels
-from elltwo.estimators.scoring import GivenClassifier, Scoring
+from elltwo.estimators.scoring import GivenClassifier, Scoring, weighed
 from elltwo.estimators.searching import SearchFace
 from elltwo.estimators.validating import make_data
 
@@ -87,8 +87,9 @@ class RidgeClassifierCV(Labelled, ClassifierMixin, SearchFace):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> RidgeClassifierCV:
         """Choose the strength and fit to classes y (n_samples,) or indicators (n_samples, n_classes)."""
-        asked = self._routed(sample_weight, params)
+        self._validate_params()
         labels = self._label(X, y, sample_weight)
+        asked = self._routed(labels.weights, params)
         data = make_data(self, labels.X, labels.targets, labels.weights)
         self._search(data, labels.y, asked, self._scoring(labels, asked.score))
         return self
@@ -100,7 +101,7 @@ class RidgeClassifierCV(Labelled, ClassifierMixin, SearchFace):
         name = (
             self.scoring if isinstance(self.scoring, str) else "accuracy" if self.scoring is None else "score"
         )
-        model = GivenClassifier(self.classes_, self._labels_of)
+        model, params = GivenClassifier(self.classes_, self._labels_of), weighed(scorer, params)
         return Scoring(scorer, model, labels.y, labels.targets, params, False, name)
 
     def _get_scorer_instance(self) -> Any:

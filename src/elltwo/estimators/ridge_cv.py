@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.metrics import get_scorer
 
-from elltwo.estimators.scoring import GivenRegressor, Scoring
+from elltwo.estimators.scoring import GivenRegressor, Scoring, weighed
 from elltwo.estimators.searching import SearchFace
 from elltwo.estimators.validating import check_data, make_data
 
@@ -42,8 +42,8 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, SearchFace):
     alpha_per_target : bool, default=False
         One strength per target.
     rule : {"loo", "gcv", "rgcv", "kfold", "evidence", "mallows", "aicc", ...} or None
-        What decides. With "kfold", squared errors are weighted and pooled over folds (scikit-learn's cv=
-        averages an unweighted score over folds).
+        What decides. With "kfold", weighted squared errors are pooled over folds (scikit-learn's cv= averages
+        a score over folds).
     one_se : bool, default=False
         The largest strength within one standard error of the best score.
     target_df, radius, length_fraction : float, optional
@@ -91,6 +91,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, SearchFace):
         sample_weight : float or array-like of shape (n_samples,), optional
         **params : ``groups`` for the splitter; others with metadata routing.
         """
+        self._validate_params()
         asked = self._routed(sample_weight, params)
         X, y = check_data(self, X, y)
         data = make_data(self, X, y, sample_weight)
@@ -98,10 +99,11 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, SearchFace):
         return self
 
     def _scoring(self, y: np.ndarray, targets: np.ndarray, params: dict[str, Any]) -> Scoring | None:
-        if self.scoring is None and (self.cv is None or not params):
+        if self.scoring is None:
             return None
-        scorer = get_scorer("r2") if self.scoring is None else self._get_scorer()
+        scorer = self._get_scorer()
         name = self.scoring if isinstance(self.scoring, str) else "score"
+        params = weighed(scorer, params)
         return Scoring(scorer, GivenRegressor(), y, targets, params, self.alpha_per_target, name)
 
     def _get_scorer_instance(self) -> Any:

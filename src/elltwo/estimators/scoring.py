@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
+from elltwo.errors import ChoiceWarning
 from elltwo.facts.rotated import Fold
 from elltwo.laws.ridge import gains
 from elltwo.selecting.kfold import kfold
@@ -78,6 +81,24 @@ class Scoring:
         return np.array([self.scorer(self.model, predictions, truth, **params)], dtype=float)
 
 
+def weighed(scorer: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """The params, without sample weights where the scorer takes none; a warning says so."""
+    if params.get("sample_weight") is None:
+        return {k: v for k, v in params.items() if k != "sample_weight"}
+    if hasattr(scorer, "_accept_sample_weight"):  # what scikit-learn asks its scorers
+        accepts = scorer._accept_sample_weight()
+    else:
+        accepts = "sample_weight" in signature(scorer).parameters
+    if accepts:
+        return params
+    warnings.warn(
+        f"the scoring {scorer} takes no sample_weight, so held-out rows count alike in the choice of the strength",
+        ChoiceWarning,
+        stacklevel=4,
+    )
+    return {k: v for k, v in params.items() if k != "sample_weight"}
+
+
 def _take(value: Any, rows: np.ndarray | slice, n: int) -> Any:
     return np.asarray(value)[rows] if np.ndim(value) and len(value) == n else value
 
@@ -124,14 +145,13 @@ def _predictions(fold: Fold, gain: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return truth + (fold.design @ (gain[:, None] * fold.z) - fold.y)
 
 
-def r2_rule(targets: np.ndarray, held: list[np.ndarray]) -> Rule:
-    """The mean over folds (and targets) of R², from held-out squared errors alone.
+def r2_rule(targets: np.ndarray, weights: np.ndarray | None, held: list[np.ndarray]) -> Rule:
+    """The mean over folds (and targets) of weighted R², from held-out squared errors alone.
 
     scikit-learn's default for cv=; equal to `fold_rule` with its 'r2' scorer, without predictions. R² of a
     constant held-out target is 1 where the fit is perfect and 0 elsewhere, and of a single row undefined, as there.
     """
-    centred = [targets[rows] - targets[rows].mean(axis=0) for rows in held]
-    total = np.array([np.einsum("ij,ij->j", c, c) for c in centred])[:, None, :]
+    total = np.array([_square(targets[r], None if weights is None else weights[r]) for r in held])[:, None, :]
     undefined = min(rows.size for rows in held) < 2
 
     def score(e: Evidence, alphas: np.ndarray) -> Scored:
@@ -141,6 +161,12 @@ def r2_rule(targets: np.ndarray, held: list[np.ndarray]) -> Rule:
         return _over_folds(np.where(undefined, np.nan, ratio - 1.0).mean(axis=2, keepdims=True))
 
     return Rule("kfold", frozenset({"folds"}), score, "mean held-out -R2", cheap=False, squared_error=False)
+
+
+def _square(y: np.ndarray, w: np.ndarray | None) -> np.ndarray:
+    """(t,) Σw(y − ȳ)²."""
+    centred = y - np.average(y, axis=0, weights=w)
+    return np.einsum("ij,ij->j", centred, centred if w is None else centred * w[:, None])
 
 
 def _over_folds(each: np.ndarray) -> Scored:

@@ -178,7 +178,6 @@ class SearchFace(Face):
     # -- metadata ---------------------------------------------------------------------------------
 
     def _routed(self, sample_weight: Any, params: dict[str, Any]) -> Routed:
-        self._validate_params()
         if get_config()["enable_metadata_routing"]:
             if sample_weight is not None:
                 params = {**params, "sample_weight": sample_weight}
@@ -186,8 +185,7 @@ class SearchFace(Face):
             return Routed(dict(routed.scorer.score), dict(routed.splitter.split))
         groups = params.pop("groups", None)
         refuse_params(params, self, "fit")
-        weigh = self.cv is None and sample_weight is not None  # as in scikit-learn: folds score unweighted
-        score = {"sample_weight": sample_weight} if weigh else {}
+        score = {} if sample_weight is None else {"sample_weight": sample_weight}
         return Routed(score, {} if groups is None else {"groups": groups})
 
     def get_metadata_routing(self) -> MetadataRouter:

@@ -33,6 +33,10 @@ def check_folds(folds: np.ndarray, n: int) -> np.ndarray:
     folds = np.asarray(folds)
     if folds.shape != (n,):
         raise InputError(f"one fold number per row is needed ({n}), got shape {folds.shape}")
+    if folds.dtype.kind in "iu" and folds.size and folds.min() >= 0 and folds.max() < n:
+        counts = np.bincount(folds)  # already 0..K−1, as splitters number them: no sort
+        if counts.size >= 2 and counts.all():
+            return folds.astype(np.intp, copy=False)
     values, numbers = np.unique(folds, return_inverse=True)
     if values.size < 2:
         raise InputError(f"cross-validation needs at least 2 folds, got {values.size}: give more folds")

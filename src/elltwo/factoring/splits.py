@@ -32,10 +32,17 @@ class Split:
 
 def is_partition(splits: list[Split], n: int) -> bool:
     """Is every row held out exactly once, and trained on whenever it is not held out?"""
-    held = np.concatenate([s.held for s in splits])
-    if held.size != n or np.unique(held).size != n:
+    if np.any(np.bincount(np.concatenate([s.held for s in splits]), minlength=n) != 1):
         return False
-    return all(s.train.size + s.held.size == n and not np.isin(s.train, s.held).any() for s in splits)
+    return all(_complements(split, n) for split in splits)
+
+
+def _complements(split: Split, n: int) -> bool:
+    trained = np.zeros(n, dtype=bool)
+    trained[split.train] = True
+    return split.train.size + split.held.size == n == np.count_nonzero(
+        trained
+    ) + split.held.size and not np.any(trained[split.held])
 
 
 def fold_numbers(splits: list[Split], n: int) -> np.ndarray:
