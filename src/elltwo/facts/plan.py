@@ -9,17 +9,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 from elltwo.errors import DataError
+from elltwo.facts.strict import READERS, Malformed, record, several
 
 VERSION = 1
 KINDS = ("number", "boolean", "category", "date", "dropped")
 DATE_PARTS = ("days", "year", "month", "day", "weekday", "hour")
 TASKS = ("regress", "classify")
-LIMITS = {"columns": 1_000_000, "levels": 5_000_000, "text": 10_000, "bytes": 512 * 2**20}
+LONGEST = 512 * 2**20  # bytes of JSON
 
 
 @dataclass(frozen=True)
@@ -207,10 +208,8 @@ class TablePlan:
     @classmethod
     def from_json(cls, text: str | bytes) -> TablePlan:
         """Build the plan from JSON text; same errors as `from_dict`."""
-        if len(text) > LIMITS["bytes"]:
-            raise DataError(
-                f"this column plan has {len(text):,} bytes; a plan has at most {LIMITS['bytes']:,}"
-            )
+        if len(text) > LONGEST:
+            raise DataError(f"this column plan has {len(text):,} bytes; a plan has at most {LONGEST:,}")
         try:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -257,80 +256,11 @@ def _plan_is_sound(plan: TablePlan) -> None:
         raise _refuse(f"max_levels is {plan.max_levels}, and a category needs two")
 
 
-# Loading: each annotation of the two dataclasses is one of these shapes.
+def _column(value: object, where: str) -> ColumnPlan:
+    return record(ColumnPlan, value, where)
 
 
-def _text(value: object, where: str) -> str:
-    if not isinstance(value, str) or len(value) > LIMITS["text"]:
-        raise _refuse(f"{where} should be a text of at most {LIMITS['text']:,} characters")
-    return value
-
-
-def _texts(value: object, where: str) -> tuple[str, ...]:
-    if not isinstance(value, (list, tuple)) or len(value) > LIMITS["levels"]:
-        raise _refuse(f"{where} should be a list of at most {LIMITS['levels']:,} texts")
-    return tuple(_text(v, where) for v in value)
-
-
-def _maybe_text(value: object, where: str) -> str | None:
-    return None if value is None else _text(value, where)
-
-
-def _flag(value: object, where: str) -> bool:
-    if not isinstance(value, bool):
-        raise _refuse(f"{where} should be true or false")
-    return value
-
-
-def _count(value: object, where: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**62:
-        raise _refuse(f"{where} should be a whole number")
-    return value
-
-
-def _maybe_count(value: object, where: str) -> int | None:
-    return None if value is None else _count(value, where)
-
-
-def _floats(value: object, where: str) -> tuple[float, ...]:
-    if not isinstance(value, (list, tuple)) or len(value) > len(DATE_PARTS):
-        raise _refuse(f"{where} should be a short list of numbers")
-    if any(isinstance(v, bool) or not isinstance(v, (int, float)) or not _finite(v) for v in value):
-        raise _refuse(f"{where} should hold finite numbers")
-    return tuple(float(v) for v in value)
-
-
-def _finite(value: float) -> bool:
-    return abs(value) < 2**1023 if isinstance(value, int) else math.isfinite(value)
-
-
-def _columns(value: object, where: str) -> tuple[ColumnPlan, ...]:
-    if not isinstance(value, (list, tuple)) or len(value) > LIMITS["columns"]:
-        raise _refuse(f"{where} should be a list of at most {LIMITS['columns']:,} columns")
-    return tuple(ColumnPlan(**_fields(ColumnPlan, v, f"{where}[{i}]")) for i, v in enumerate(value))
-
-
-_SHAPES = {
-    "str": _text,
-    "str | None": _maybe_text,
-    "bool": _flag,
-    "int": _count,
-    "int | None": _maybe_count,
-    "tuple[str, ...]": _texts,
-    "tuple[float, ...]": _floats,
-    "tuple[ColumnPlan, ...]": _columns,
-}
-
-
-def _fields(cls: type, data: object, where: str) -> dict[str, Any]:
-    if not isinstance(data, Mapping):
-        raise _refuse(f"{where} should be an object with named fields")
-    known = {f.name: str(f.type) for f in fields(cls)}
-    if unknown := sorted(map(str, set(data) - set(known))):
-        raise _refuse(f"{where} has an unknown field {unknown[0]!r}")
-    if absent := [name for name in known if name not in data]:
-        raise _refuse(f"{where} lacks the field {absent[0]!r}")
-    return {name: _SHAPES[shape](data[name], f"{where}.{name}") for name, shape in known.items()}
+_READERS = {**READERS, "tuple[ColumnPlan, ...]": several(_column)}
 
 
 def _load_plan(data: object) -> TablePlan:
@@ -338,4 +268,8 @@ def _load_plan(data: object) -> TablePlan:
         raise _refuse("it has no version")
     if type(data["version"]) is not int or data["version"] != VERSION:
         raise _refuse(f"it has version {data['version']!r} and this elltwo reads version {VERSION}")
-    return TablePlan(**_fields(TablePlan, {k: v for k, v in data.items() if k != "version"}, "plan"))
+    rest = {k: v for k, v in data.items() if k != "version"}
+    try:
+        return record(TablePlan, rest, "plan", _READERS)
+    except Malformed as error:
+        raise _refuse(str(error)) from None
