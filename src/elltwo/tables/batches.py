@@ -63,6 +63,15 @@ class Batch:
         return len(self.numbers)
 
 
+@dataclass(frozen=True)
+class Beside:
+    """What stands beside the features of a batch: weights (n,), keys of groups (n,), codes of folds (n,)."""
+
+    weights: np.ndarray | None = None
+    group: np.ndarray | None = None
+    fold: np.ndarray | None = None
+
+
 class Batcher:
     """Turns raw batches into `Batch`es under one plan; keeps the level books of the pass.
 
@@ -110,16 +119,16 @@ class Batcher:
         codes = np.empty((len(self.books), n), dtype=np.int32)
         for at, (column, book) in enumerate(zip(plan.categories, self.books, strict=True)):
             codes[at] = col.codes(raw, column.name, book, self.na)
-        weights, group, fold = self._helpers(raw) if self.helpers else (None, None, None)
+        beside = self._beside(raw) if self.helpers else Beside()
         return Batch(
             numbers.T,
             self._missing(raw, numbers, plan.number_names),
             codes.T,
             self.books,
             self._targets(raw).T,
-            weights,
-            group,
-            fold,
+            beside.weights,
+            beside.group,
+            beside.fold,
             self.fold_book,
             raw.first_row,
             raw.origin.file,
@@ -177,7 +186,7 @@ class Batcher:
             known = ", ".join(repr(v) for v in column.levels[:10])
             raise raw.bad(row, column.name, label, f"the classes are {known}", "plan the table again with it")
 
-    def _helpers(self, raw: Raw) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+    def _beside(self, raw: Raw) -> Beside:
         plan = self.plan
         weights = group = fold = None
         if plan.weights is not None:
@@ -190,7 +199,7 @@ class Batcher:
         if plan.fold_column is not None:
             fold = col.codes(raw, plan.fold_column, self.fold_book, self.na)
             self._refuse_missing(raw, plan.fold_column, fold, "every row needs a fold")
-        return weights, group, fold
+        return Beside(weights, group, fold)
 
     def _group_keys(self) -> np.ndarray:
         known = len(self._keys)

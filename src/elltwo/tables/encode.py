@@ -13,8 +13,9 @@ from elltwo.tables.batches import Batch, Batcher
 from elltwo.tables.columns import MISSING, UNSEEN
 from elltwo.tables.folds import fold_ids
 from elltwo.tables.read import check_needed, storage_from
-from elltwo.tables.readers import collect, open_source, storage_of
+from elltwo.tables.readers import collect, open_source
 from elltwo.tables.source import Table
+from elltwo.tables.storage import storage_of
 from elltwo.tables.weights import require_some_weight
 
 
@@ -125,7 +126,7 @@ def _table(source: object, plan: TablePlan, batcher: Batcher) -> Table:
     check_needed(plan, found.names, found.name, batcher.columns)
     storage = storage_from(plan)
     if found.kind == "csv":  # blanks around a missing value are this file's own
-        storage = replace(storage, na=storage_of(found, plan.na).na)
+        storage = replace(storage, na=storage_of(found.texts, plan.na).na)
     return collect(found, batcher.columns, storage, "stop")
 
 

@@ -12,8 +12,9 @@ from elltwo.errors import DataError
 from elltwo.facts.plan import ColumnPlan
 from elltwo.tables.columns import TRUTH, dictionary, is_date, microseconds
 from elltwo.tables.csv import NUMBER
-from elltwo.tables.readers import NUMBER_SHARE, family, number_share
+from elltwo.tables.readers import family
 from elltwo.tables.source import Table
+from elltwo.tables.storage import NUMBER_SHARE, number_share
 
 if TYPE_CHECKING:
     import pyarrow as pa

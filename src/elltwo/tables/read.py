@@ -9,17 +9,9 @@ from elltwo.facts.plan import TablePlan
 from elltwo.tables.batches import Batch, Batcher
 from elltwo.tables.missing import spellings
 from elltwo.tables.parquet import Part
-from elltwo.tables.readers import (
-    Source,
-    Storage,
-    check_options,
-    collect,
-    open_source,
-    parts,
-    raws,
-    storage_of,
-)
+from elltwo.tables.readers import Source, check_options, collect, open_source, parts, raws
 from elltwo.tables.source import Table
+from elltwo.tables.storage import Storage, storage_of
 
 __all__ = ["Batch", "Part", "Source", "Table", "iter_batches", "open_source", "parts", "read_table"]
 
@@ -71,7 +63,7 @@ def read_table(
     picked = [n for n in (columns if columns is not None else found.names) if n not in out]
     if not picked:
         raise UsageError(f"no column of {found.name} is left to read: drop fewer columns")
-    return collect(found, picked, storage_of(found, na, text), on_error)
+    return collect(found, picked, storage_of(found.texts, na, text), on_error)
 
 
 def iter_batches(

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from elltwo.errors import BadValue, DataError
 from elltwo.tables import arrow, csv, parquet
+from elltwo.tables.csvstream import read_text
 from elltwo.tables.files import DataFile, format_of_bytes, list_files, read_stdin
-from elltwo.tables.missing import spellings
 from elltwo.tables.parquet import Part
 from elltwo.tables.source import Origin, Raw, Table, closest
+from elltwo.tables.storage import Storage
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-NUMBER_SHARE = 0.8  # of the distinct values of a text column: from here on, what is no number is a mistake
 
 
 @dataclass(frozen=True)
@@ -34,19 +33,6 @@ class Source:
     def kind(self) -> str:
         """csv, parquet, arrow or frame."""
         return "frame" if self.frame is not None else self.files[0].format
-
-
-@dataclass(frozen=True)
-class Storage:
-    """How the columns of text files are stored while reading: what is a number, what is text with few repeats."""
-
-    numbers: frozenset[str] = frozenset()
-    plain: frozenset[str] = frozenset()
-    na: tuple[str, ...] = field(default_factory=spellings)
-
-    def as_text(self, names: Iterable[str]) -> Storage:
-        """The same with some columns kept as text."""
-        return replace(self, numbers=self.numbers - frozenset(names))
 
 
 def open_source(source: object, encoding: str = "utf-8") -> Source:
@@ -218,9 +204,7 @@ def _part_raws(
         yield from parquet.read_part(part, columns, text - storage.plain, rows, opened)
         return
     layout = next(t for t in source.texts if t.path == part.file.path)
-    for raw in csv.read_text(
-        layout, columns, storage.numbers, storage.plain, storage.na, part.first_row or 0
-    ):
+    for raw in read_text(layout, columns, storage.numbers, storage.plain, storage.na, part.first_row or 0):
         for start in range(0, raw.arrow.num_rows, rows):
             yield Raw(raw.arrow.slice(start, rows), raw.origin, raw.first_row + start)
 
@@ -235,48 +219,6 @@ def _with_partition(raw: Raw, file: DataFile, columns: Sequence[str]) -> Raw:
         pa.array([values[c]] * n).dictionary_encode() if c in values else raw.arrow.column(c) for c in columns
     ]
     return replace(raw, arrow=pa.RecordBatch.from_arrays(arrays, names=list(columns)))
-
-
-def storage_of(source: Source, na: Iterable[str] = (), text: Iterable[str] = ()) -> Storage:
-    """Decide from a sample which columns of text files are numbers; ``text`` names those that are not."""
-    known = spellings(na)
-    if source.kind != "csv":
-        return Storage(na=known)
-    return _judge(sample_cells(source), source.texts[0].decimal, known).as_text(text)
-
-
-def sample_cells(source: Source) -> Mapping[str, list[str]]:
-    """Cells of text files by column: head and strided blocks of up to sixteen files."""
-    step = max(1, len(source.texts) // 16)
-    picked = source.texts[::step]
-    cells: dict[str, list[str]] = {name: [] for name in source.texts[0].names}
-    for text in picked:
-        rows = csv.sample(text, max(1, csv.BLOCKS // len(picked)))
-        for name, column in zip(text.names, zip(*rows, strict=True) if rows else (), strict=False):
-            if name in cells:
-                cells[name] += column
-    return cells
-
-
-def _judge(cells: Mapping[str, list[str]], decimal: str, na: tuple[str, ...]) -> Storage:
-    numbers, plain, padded = set(), set(), dict.fromkeys(na)
-    for name, column in cells.items():
-        distinct = set(column)
-        padded.update(dict.fromkeys(v for v in distinct if v.strip() in padded))
-        distinct -= set(padded)
-        if distinct and number_share(distinct, decimal) >= NUMBER_SHARE:
-            numbers.add(name)
-        elif len(distinct) > max(1000, len(column) // 2):
-            plain.add(name)
-    return Storage(frozenset(numbers), frozenset(plain), tuple(padded))
-
-
-def number_share(distinct: Iterable[str], decimal: str = ".") -> float:
-    """The share of the values that are written as plain numbers."""
-    values = list(distinct)
-    if decimal != ".":
-        values = [v.replace(decimal, ".") for v in values]
-    return sum(csv.NUMBER.fullmatch(v.strip()) is not None for v in values) / max(len(values), 1)
 
 
 def collect(source: Source, columns: Sequence[str], storage: Storage, on_error: str) -> Table:

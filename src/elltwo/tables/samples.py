@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from elltwo.errors import DataError
 from elltwo.tables import csv
 from elltwo.tables.parquet import OpenFile
-from elltwo.tables.readers import Source, Storage, parts, raws, sample_cells, storage_of
+from elltwo.tables.readers import Source, parts, raws
 from elltwo.tables.source import Origin, Table
+from elltwo.tables.storage import Storage, sample_cells, storage_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,7 +21,7 @@ ROWS, PLACES = 8192, 12  # rows of each place; row groups that are looked into
 
 def sample_table(source: Source, na: Iterable[str], text: Iterable[str]) -> Table:
     """The sample as a table. Its rows have no true row numbers: judge kinds by it, never values."""
-    storage = storage_of(source, na, text)
+    storage = storage_of(source.texts, na, text)
     arrow = _cells(source, storage) if source.kind == "csv" else _blocks(source, storage)
     if not arrow.num_rows:
         raise DataError(f"{source.name} has column names and no rows")
@@ -30,7 +31,7 @@ def sample_table(source: Source, na: Iterable[str], text: Iterable[str]) -> Tabl
 def _cells(source: Source, storage: Storage) -> pa.Table:
     import pyarrow as pa
 
-    cells, columns = sample_cells(source), {}
+    cells, columns = sample_cells(source.texts), {}
     for name, column in cells.items():
         blank = set(storage.na)
         if name in storage.numbers:

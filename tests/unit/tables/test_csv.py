@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elltwo.errors import BadValue, DataError
-from elltwo.tables import csv
+from elltwo.tables import csv, csvstream
 from elltwo.tables.missing import SPELLINGS
 from elltwo.tables.plan import plan_columns
 from elltwo.tables.read import iter_batches, read_table
@@ -207,7 +207,7 @@ def test_blocks_of_any_size_hold_the_same_rows(tmp_path, monkeypatch):
     path = written(tmp_path, long_table(5000))
     plan = plan_columns(path, "y")
     whole = np.concatenate([b.numbers for b in iter_batches(path, plan)])
-    monkeypatch.setattr(csv.read_text, "__defaults__", (0, 4096))
+    monkeypatch.setattr(csvstream.read_text, "__defaults__", (0, 4096))
     found = list(iter_batches(path, plan, batch_rows=77))
     assert max(b.rows for b in found) <= 77
     assert [b.first_row for b in found] == np.cumsum([0] + [b.rows for b in found])[:-1].tolist()

@@ -1,0 +1,66 @@
+"""How the columns of text files are stored while reading, judged from a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from elltwo.tables import csv
+from elltwo.tables.missing import spellings
+
+NUMBER_SHARE = 0.8  # of the distinct values of a text column: from here on, what is no number is a mistake
+
+
+@dataclass(frozen=True)
+class Storage:
+    """How the columns of text files are stored while reading: what is a number, what is text with few repeats."""
+
+    numbers: frozenset[str] = frozenset()
+    plain: frozenset[str] = frozenset()
+    na: tuple[str, ...] = field(default_factory=spellings)
+
+    def as_text(self, names: Iterable[str]) -> Storage:
+        """The same with some columns kept as text."""
+        return replace(self, numbers=self.numbers - frozenset(names))
+
+
+def storage_of(texts: Sequence[csv.Text], na: Iterable[str] = (), text: Iterable[str] = ()) -> Storage:
+    """Decide from a sample which columns of text files are numbers; ``text`` names those that are not."""
+    known = spellings(na)
+    if not texts:
+        return Storage(na=known)
+    return _judge(sample_cells(texts), texts[0].decimal, known).as_text(text)
+
+
+def sample_cells(texts: Sequence[csv.Text]) -> Mapping[str, list[str]]:
+    """Cells of text files by column: head and strided blocks of up to sixteen files."""
+    step = max(1, len(texts) // 16)
+    picked = texts[::step]
+    cells: dict[str, list[str]] = {name: [] for name in texts[0].names}
+    for text in picked:
+        rows = csv.sample(text, max(1, csv.BLOCKS // len(picked)))
+        for name, column in zip(text.names, zip(*rows, strict=True) if rows else (), strict=False):
+            if name in cells:
+                cells[name] += column
+    return cells
+
+
+def _judge(cells: Mapping[str, list[str]], decimal: str, na: tuple[str, ...]) -> Storage:
+    numbers, plain, padded = set(), set(), dict.fromkeys(na)
+    for name, column in cells.items():
+        distinct = set(column)
+        padded.update(dict.fromkeys(v for v in distinct if v.strip() in padded))
+        distinct -= set(padded)
+        if distinct and number_share(distinct, decimal) >= NUMBER_SHARE:
+            numbers.add(name)
+        elif len(distinct) > max(1000, len(column) // 2):
+            plain.add(name)
+    return Storage(frozenset(numbers), frozenset(plain), tuple(padded))
+
+
+def number_share(distinct: Iterable[str], decimal: str = ".") -> float:
+    """The share of the values that are written as plain numbers."""
+    values = list(distinct)
+    if decimal != ".":
+        values = [v.replace(decimal, ".") for v in values]
+    return sum(csv.NUMBER.fullmatch(v.strip()) is not None for v in values) / max(len(values), 1)
