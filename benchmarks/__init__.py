@@ -7,6 +7,7 @@ in turn, so that a busy neighbour disturbs all alike; ratios are what counts.
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,12 +40,18 @@ class Row:
 
 def at_most(job: str, what: str, ours: float, bound: float, target: float) -> Row:
     """A claim that ours costs at most ``target`` times the bound."""
-    return Row(job, what, ours, bound, ours / bound, target, "at most")
+    return _said(Row(job, what, ours, bound, ours / bound, target, "at most"))
 
 
 def at_least(job: str, what: str, ours: float, peer: float, target: float) -> Row:
     """A claim that ours is at least ``target`` times faster than a peer."""
-    return Row(job, what, ours, peer, peer / ours, target, "at least")
+    return _said(Row(job, what, ours, peer, peer / ours, target, "at least"))
+
+
+def _said(row: Row) -> Row:
+    """Say a figure as soon as it is known: peers take minutes."""
+    print(f"{row.job}: {row.what}: {row.ratio:.3g} ({row.kind} {row.target:g})", file=sys.stderr, flush=True)
+    return row
 
 
 def measure(calls: dict[str, Callable[[], object]], runs: int = 3) -> dict[str, float]:

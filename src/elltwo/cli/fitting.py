@@ -133,14 +133,11 @@ def _select(
 
 def _solve(problem: Problem, rotated: Rotated, choice: Choice, selection: Selection | None) -> Solution:
     """The solution at the chosen λ, refined on the rows where the factorization lost digits."""
+    from elltwo.shrinking.certify import certify
     from elltwo.shrinking.path import shrink
-    from elltwo.shrinking.refine import refine
 
     alpha = np.full(rotated.targets, choice.alpha) if selection is None else selection.alpha
-    solution = shrink(rotated, alpha)
-    if solution.digits < 8:
-        return refine(problem, rotated, solution) or solution
-    return solution
+    return certify(problem, rotated, alpha) or shrink(rotated, alpha)
 
 
 def _spread(columns: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

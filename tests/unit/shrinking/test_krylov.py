@@ -2,17 +2,17 @@
 
 import numpy as np
 import pytest
-from problems import held_out, refit
 from scipy import sparse
 
 from elltwo.errors import AccuracyWarning, UsageError
 from elltwo.estimators.large import SparseRidgeCV
-from elltwo.facts.problem import Problem
 from elltwo.factoring import factor
+from elltwo.facts.problem import Problem
 from elltwo.selecting import criteria
 from elltwo.selecting.stochastic import large_kfold, stochastic_gcv
 from elltwo.shrinking import krylov
 from elltwo.shrinking.krylov import pcg_path
+from problems import held_out, refit
 
 RNG = np.random.default_rng(0)
 A = sparse.random_array((150, 40), density=0.2, rng=RNG, format="csr")

@@ -1,5 +1,7 @@
 """What λ does, and λ from what people ask for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,9 +12,11 @@ from elltwo.factoring import factor
 from elltwo.facts.problem import Penalty, Problem
 from elltwo.laws import ridge
 from elltwo.shrinking import path, shrink
+from elltwo.shrinking.certify import certify
+from elltwo.shrinking.polish import polish
 from elltwo.shrinking.refine import refine
 from elltwo.shrinking.secular import alpha_for_df, alpha_for_fraction, alpha_for_radius
-from problems import full_operator, known_spectrum, random_problem, refit
+from problems import full_operator, known_spectrum, penalties, random_problem, refit
 
 
 def test_norm_residual_and_degrees_of_freedom_are_those_of_the_solution():
@@ -138,3 +142,41 @@ def test_bias_and_variance_per_direction_are_those_of_many_samples():
     np.testing.assert_allclose(
         ridge.variance(s, np.array([alpha]), sigma**2)[:, 0], fit.var(axis=1), rtol=0.02
     )
+
+
+@pytest.mark.parametrize("kind", ["identity", "strength per column", "two free columns", "prior mean"])
+@pytest.mark.parametrize("shape", [(40, 6), (8, 20)])
+def test_polishing_moves_a_poor_solution_onto_the_exact_one(kind, shape):
+    n, p = shape
+    penalty = penalties(p)[kind]
+    problem = random_problem(7, n, p, penalty=penalty)
+    r = factor(problem, "svd")
+    exact = shrink(r, 0.5)
+    poor = replace(exact, coef=exact.coef * (1 + 1e-4), digits=4.0)
+    polished = polish(problem, r, poor)
+    if penalty.scale is not None and not np.all(penalty.scale > 0) and n < p:
+        assert polished is poor or np.allclose(polished.coef, exact.coef, rtol=1e-12)
+        return
+    np.testing.assert_allclose(polished.coef, exact.coef, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(polished.intercept, exact.intercept, rtol=1e-11)
+    assert polished.digits >= 14
+
+
+def test_polishing_leaves_alone_what_it_cannot_improve():
+    general = random_problem(8, 20, 5, penalty=Penalty(operator=np.diff(np.eye(5), axis=0)))
+    r = factor(general, "svd")
+    poor = replace(shrink(r, 0.5), digits=3.0)
+    assert polish(general, r, poor) is poor
+    squared = factor(general, "gram")
+    assert polish(general, squared, poor) is poor
+    good = replace(poor, digits=15.5)
+    assert polish(general, r, good) is good
+
+
+def test_certify_asks_for_an_svd_only_where_refinement_fails():
+    easy = random_problem(9, 60, 5)
+    assert certify(easy, factor(easy, "gram"), 1.0).notes == ()
+    A, _, _ = known_spectrum(np.geomspace(1, 1e-9, 6), n=60)
+    hard = Problem(A, np.sin(np.arange(60.0))[:, None])
+    assert certify(hard, factor(hard, "gram"), 1e-22) is None
+    assert certify(hard, factor(hard, "svd"), 1e-18).digits > 10
