@@ -74,7 +74,7 @@ def fit_wish(problem: Problem, wish: Wish) -> Fit:
     if too_large(problem.A):
         raise InputError(
             f"choosing a strength needs the Gram or kernel matrix, and min(n, p) = {min(problem.A.shape)} of "
-            f"this sparse design exceeds {SPARSE_LIMIT}: fit Ridge(alpha=...) at a few strengths instead"
+            f"this sparse design exceeds {SPARSE_LIMIT}: use SparseRidgeCV, or Ridge(alpha=...) at a strength of your own"
         )
     exact = [n for n in ("target_df", "radius", "length_fraction") if getattr(wish, n) is not None]
     if len(exact) > 1:

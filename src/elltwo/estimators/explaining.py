@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,15 +46,14 @@ class Explanation:
     def __str__(self) -> str:
         n, p = self.shape
         many = "target" if self.targets == 1 else "targets"
-        return "\n".join(
-            (
-                f"{n} rows, {p} columns, {self.targets} {many}, {self.stored}",
-                f"factorization  {self.factorization}: {self.factorization_reason}",
-                f"solver         {self.solver}: {self.solver_reason}",
-                f"rule           {self.rule}: {self.rule_reason}",
-                f"memory         about {_size(self.memory)} beyond the data",
-            )
+        lines = (
+            ("factorization", f"{self.factorization}: {self.factorization_reason}"),
+            ("solver", f"{self.solver}: {self.solver_reason}"),
+            ("rule", f"{self.rule}: {self.rule_reason}"),
+            ("memory", f"about {_size(self.memory)} beyond the data"),
         )
+        head = f"{n} rows, {p} columns, {self.targets} {many}, {self.stored}"
+        return "\n".join([head, *(_hanging(name, text) for name, text in lines)])
 
     __repr__ = __str__
 
@@ -163,6 +163,10 @@ def _memory(shape: tuple[int, int], targets: int, method: str) -> int:
     small = min(n, p)
     numbers = {"svd": 2 * n * p, "gram": 4 * p * p, "dual": 4 * n * n, "sparse_cg": 6 * (n + p)}[method]
     return BYTES * (numbers + (n + small) * targets)
+
+
+def _hanging(name: str, text: str) -> str:
+    return textwrap.fill(text, 80, initial_indent=f"{name:<15}", subsequent_indent=" " * 15)
 
 
 def _size(count: float) -> str:

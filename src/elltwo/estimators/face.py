@@ -28,7 +28,7 @@ PENALTY_OPTIONS: dict[str, list[Any]] = {
     "penalty": ["array-like", "sparse matrix", None],
 }
 
-STRENGTH = Interval(Real, 0, None, closed="left")
+STRENGTH = Interval(Real, 0, np.inf, closed="both")
 
 
 class Face(Inspected, BaseEstimator):

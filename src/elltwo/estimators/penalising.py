@@ -71,9 +71,8 @@ def _column(asked: Any, p: int, names: np.ndarray | None) -> int:
         if names is None:
             raise InputError(f"free={asked!r} needs column names: pass a data frame, or column numbers")
         found = np.flatnonzero(np.asarray(names, dtype=object) == asked)
-        if found.size != 1:
-            what = "no column is" if not found.size else f"{found.size} columns are"
-            raise InputError(f"free={asked!r} must name one column, and {what} called that")
+        if not found.size:
+            raise InputError(f"free={asked!r} must name a column, and no column is called that")
         return int(found[0])
     if isinstance(asked, (bool, np.bool_)) or not isinstance(asked, (int, np.integer)):
         raise InputError(f"free takes column names, numbers or a mask of {p} booleans, got {asked!r}")

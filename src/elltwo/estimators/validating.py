@@ -44,6 +44,9 @@ def check_data(estimator: Any, X: Any, y: Any, numeric: bool = True) -> tuple[An
     InputError : what is wrong, where, and what to do.
     """
     names = column_names(X)
+    _refuse_duplicates(names)
+    if numeric:
+        _refuse_missing_targets(y)
     try:
         X, y = validate_data(
             estimator,
@@ -60,9 +63,19 @@ def check_data(estimator: Any, X: Any, y: Any, numeric: bool = True) -> tuple[An
             raise
         raise InputError(f"{_text_column(X, y, names)}: encode text as numbers, or drop it") from error
     refuse_not_finite(X, "X", names)
-    if numeric:
-        refuse_not_finite(y, "y", None)
     return X, y
+
+
+def _refuse_duplicates(names: list[str] | None) -> None:
+    if names is not None and len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"{names.count(twice)} columns are called {twice!r}: rename all but one of them")
+
+
+def _refuse_missing_targets(y: Any) -> None:
+    values = None if y is None or sparse.issparse(y) else np.asarray(y)
+    if values is not None and values.ndim in (1, 2):
+        refuse_not_finite(values, "y", None)
 
 
 def make_data(estimator: Any, X: Any, y: np.ndarray, sample_weight: Any) -> Data:
@@ -80,14 +93,14 @@ def check_weights(sample_weight: Any, X: Any) -> np.ndarray | None:
     """(n,) nonnegative finite weights, not all zero, or None."""
     if sample_weight is None:
         return None
+    if np.ndim(sample_weight) == 1 and not np.any(sample_weight):
+        raise InputError("sample_weight is 0 in every row, so nothing is left to fit: pass positive weights")
     w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=False)
     if np.any(w < 0):
         first = int(np.flatnonzero(w < 0)[0])
         raise InputError(
             f"sample_weight must be >= 0, got {w[first]:g} at row {first}: drop or mend these rows"
         )
-    if not np.any(w > 0):
-        raise InputError("sample_weight is 0 in every row, so nothing is left to fit: pass positive weights")
     return w
 
 

@@ -7,7 +7,6 @@ import pytest
 import sklearn.linear_model as peers
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from problems import held_out, random_problem, refit, rows_of
 from scipy import sparse
 from sklearn.datasets import load_diabetes
 from sklearn.model_selection import (
@@ -22,6 +21,7 @@ from sklearn.model_selection import (
 from elltwo import Ridge, RidgeClassifier, RidgeClassifierCV, RidgeCV
 from elltwo.errors import ChoiceWarning, UsageError
 from elltwo.facts.problem import Penalty
+from problems import held_out, random_problem, refit, rows_of
 
 ALPHAS = np.logspace(-3, 4, 15)
 X, Y = load_diabetes(return_X_y=True)

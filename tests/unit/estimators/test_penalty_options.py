@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from problems import random_problem, refit
 from scipy import sparse
 
 from elltwo import Ridge, RidgeCV
 from elltwo.facts.problem import Penalty, Problem
+from problems import random_problem, refit
 
 P = 6
 RNG = np.random.default_rng(5)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from problems import random_problem, refit
 from scipy import optimize, sparse
 from sklearn.exceptions import ConvergenceWarning
 
@@ -13,6 +12,7 @@ from elltwo.errors import UsageError
 from elltwo.estimators import fitting
 from elltwo.estimators.ridge import ridge_regression
 from elltwo.facts.problem import Penalty
+from problems import random_problem, refit
 
 RUN = {
     "auto": "svd",
