@@ -21,7 +21,7 @@ LEFT = 1e-6  # share of rows' degrees of freedom left, below which the fit passe
 def digits(view: View) -> list[Finding]:
     """The estimate of correct digits that the solution carries."""
     d = view.solution.digits
-    if d >= DIGITS:
+    if not d < DIGITS:  # at λ = ∞ there is nothing to lose, and no number
         return []
     return found(
         "few-digits", "error" if d < 4 else "warning", d, DIGITS,

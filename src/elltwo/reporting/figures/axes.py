@@ -61,20 +61,21 @@ def side_labels(ax: Any, labels: list[tuple[str, float, str]], gap: float = 11.0
 
 
 def spread(wanted: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
-    """Positions at least ``gap`` apart, in the same order, as near to the wanted ones as a few sweeps bring them."""
+    """Positions at least ``gap`` apart between low and high, in the same order, as near as possible to the wanted.
+
+    With the gaps subtracted this is isotonic regression: pool neighbours that are out of order, then clip.
+    """
     order = np.argsort(wanted, kind="stable")
     gap = min(gap, (high - low) / max(wanted.size - 1, 1))
-    y = np.clip(wanted[order], low, high)
-    for _ in range(200):
-        for i in range(1, y.size):
-            if y[i] - y[i - 1] < gap:
-                middle = (y[i] + y[i - 1]) / 2
-                y[i - 1], y[i] = middle - gap / 2, middle + gap / 2
-        y += max(low - y[0], 0.0) if y[0] < low else min(high - y[-1], 0.0)
-    for i in range(1, y.size):
-        y[i] = max(y[i], y[i - 1] + gap)
-    out = np.empty_like(y)
-    out[order] = y
+    blocks: list[tuple[float, int]] = []  # mean, size
+    for value in wanted[order] - gap * np.arange(wanted.size):
+        blocks.append((float(value), 1))
+        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
+            (a, m), (b, n) = blocks[-2:]
+            blocks[-2:] = [((a * m + b * n) / (m + n), m + n)]
+    level = np.concatenate([np.full(size, mean) for mean, size in blocks])
+    out = np.empty(wanted.size)
+    out[order] = np.clip(level, low, high - gap * (wanted.size - 1)) + gap * np.arange(wanted.size)
     return out
 
 

@@ -24,8 +24,9 @@ def shrinkage(report: dict[str, Any]) -> Any:
         return figure
     j = np.arange(1, f.size + 1)
     share = np.array([num(d["share"]) for d in data["directions"]])
-    if f.size <= DOTS and share.size and np.nanmax(share) > 0:
-        ax.bar(j[: share.size], share / np.nanmax(share), width=0.72, color=FAINT, zorder=1.2,
+    most = np.max(np.nan_to_num(share), initial=0.0)
+    if f.size <= DOTS and most > 0:
+        ax.bar(j[: share.size], share / most, width=0.72, color=FAINT, zorder=1.2,
                label="signal in the direction (relative)")  # fmt: skip
     style = {"marker": "o", "ms": 4.5, "lw": 1.0} if f.size <= DOTS else {"lw": 2.0}
     ax.plot(j, f, color=ACCENT, zorder=3, label="share kept at the chosen λ", gid="factors", **style)
