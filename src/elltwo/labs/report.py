@@ -1,0 +1,123 @@
+"""What a lab hands back: rows of predicted beside measured, curves for a picture, and what was not shown."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elltwo.errors import InputError
+
+__all__ = ["Curve", "LabReport", "Row"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One prediction of theory beside its measurement.
+
+    ``low`` and ``high`` bound measured/predicted where a bound is claimed; with ``predicted`` None they
+    bound the measurement itself. A row without bounds informs.
+    """
+
+    what: str
+    measured: float
+    predicted: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def ratio(self) -> float:
+        """Measured over predicted."""
+        return self.measured / self.predicted if self.predicted else self.measured
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the claim holds; None where nothing is claimed."""
+        if self.low is None and self.high is None:
+            return None
+        low = -np.inf if self.low is None else self.low
+        high = np.inf if self.high is None else self.high
+        return bool(low <= self.ratio <= high)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line of the lab's picture; ``panel`` is the index of the axes."""
+
+    label: str
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    panel: int = 0
+    style: str = "-"
+
+
+@dataclass(frozen=True)
+class LabReport:
+    """A claim, what was predicted and measured, and the picture of it."""
+
+    name: str
+    claim: str
+    source: str
+    rows: tuple[Row, ...]
+    curves: tuple[Curve, ...] = ()
+    axes: tuple[tuple[str, str], ...] = (("step", ""),)
+    log_x: bool = False
+    log_y: bool = False
+    notes: tuple[str, ...] = ()
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def holds(self) -> bool:
+        """Whether every row that claims something holds."""
+        return all(r.holds is not False for r in self.rows)
+
+    def __str__(self) -> str:
+        lines = [textwrap.fill(self.claim, 79), f"Source: {self.source}", ""]
+        lines.append(f"{'':<42}{'predicted':>11}{'measured':>11}{'ratio':>8}")
+        lines += [_line(r) for r in self.rows]
+        lines += ["", *(textwrap.fill(f"- {n}", 79, subsequent_indent="  ") for n in self.notes)]
+        return "\n".join(lines).rstrip() + f"\n({self.seconds:.0f} CPU seconds)"
+
+    def figure(self) -> Any:
+        """The picture as a matplotlib Figure; no pyplot state is touched."""
+        from matplotlib.figure import Figure
+
+        from elltwo.reporting.figures.style import SERIES
+
+        figure = Figure(figsize=(5.2 * len(self.axes), 3.8), layout="constrained")
+        panels = np.atleast_1d(figure.subplots(1, len(self.axes)))
+        for i, (ax, (xlabel, ylabel)) in enumerate(zip(panels, self.axes, strict=True)):
+            mine = [c for c in self.curves if c.panel == i]
+            for k, curve in enumerate(mine):
+                ax.plot(curve.x, curve.y, curve.style, color=SERIES[k % len(SERIES)], label=curve.label, ms=4)
+            ax.set(xlabel=xlabel, ylabel=ylabel)
+            ax.set_xscale("log" if self.log_x else "linear")
+            ax.set_yscale("log" if self.log_y else "linear")
+            ax.spines[["top", "right"]].set_visible(False)
+            if mine:
+                ax.legend(frameon=False, fontsize=8)
+        return figure
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the picture; the suffix gives the format.
+
+        Raises
+        ------
+        InputError
+            If matplotlib does not know the suffix or the file cannot be written.
+        """
+        try:
+            self.figure().savefig(path, dpi=110)
+        except (OSError, ValueError) as error:
+            raise InputError(f"cannot write the figure {path}: {error}") from error
+
+
+def _line(row: Row) -> str:
+    predicted = "" if row.predicted is None else f"{row.predicted:.4g}"
+    ratio = "" if row.predicted is None else f"{row.ratio:.3f}"
+    mark = {True: "  holds", False: "  FAILS", None: ""}[row.holds]
+    return f"{row.what:<42}{predicted:>11}{row.measured:>11.4g}{ratio:>8}{mark}"
