@@ -64,10 +64,10 @@ class Arithmetic:
             )
 
 
-def memory_arithmetic(plan: TablePlan, folds: int, threads: int = 1) -> Arithmetic:
+def memory_arithmetic(plan: TablePlan, folds: int, threads: int = 1, derived: int = 0) -> Arithmetic:
     """Count the columns of a plan and what they take; unknown levels are guessed, flags assumed everywhere."""
-    numbers = len(plan.number_names) + len(plan.targets)
-    dense = 1 + 2 * numbers if plan.sampled else 1 + numbers + sum(c.missing for c in plan.numeric)
+    numbers = len(plan.number_names) + derived + len(plan.targets)
+    dense = 1 + 2 * numbers if plan.sampled else 1 + numbers + derived + sum(c.missing for c in plan.numeric)
     most = HEADROOM * plan.max_levels
     levels = [min(max(len(c.levels), LEVELS_GUESS if plan.sampled else 1), most) + 2 for c in plan.categories]
     cross = sum(a * b for i, a in enumerate(levels) for b in levels[i + 1 :])

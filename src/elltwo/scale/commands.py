@@ -28,7 +28,7 @@ PLAN_OPTIONS = (
     "encoding",
 )
 SOLVERS = ("gram", "qr")
-JOB_OPTIONS = ("folds", "seed", "contiguous", "plan", "memory_limit", *PLAN_OPTIONS)
+JOB_OPTIONS = ("features", "folds", "seed", "contiguous", "plan", "memory_limit", *PLAN_OPTIONS)
 
 
 def stats_command(

@@ -16,7 +16,7 @@ from elltwo.facts.problem import Penalty, Problem
 from elltwo.facts.rotated import Fold, Rotated
 from elltwo.facts.spectrum import Origin
 from elltwo.scale.job import Job, Leaf, refuse_changed
-from elltwo.scale.passing import BATCH_ROWS, fold_numbers
+from elltwo.scale.passing import BATCH_ROWS, beside, fold_numbers
 from elltwo.shrinking.path import coefficients
 from elltwo.tables.batches import Batcher
 from elltwo.tables.forest import Node, add_node
@@ -30,15 +30,13 @@ def leaf_triangles(job: Job, leaf: Leaf, m: MixedMoments) -> Triangles:
     """Triangles of one leaf, in the layout of the first pass's moments."""
     refuse_changed(job, leaf)
     batcher = Batcher(job.plan)
-    for book in batcher.books:
-        book.cap = None
     out = Triangles.empty(job.rule.k, m.starts[-1])
     with threadpool_limits(1):
         for batch in iter_batches(job.source, job.plan, BATCH_ROWS, only=leaf.parts, batcher=batcher):
             keep = ~np.isnan(batch.targets).any(axis=1)
             u = stored_rows(
                 m,
-                np.hstack([batch.numbers, batch.targets])[keep],
+                np.hstack([batch.numbers, beside(batch, job)])[keep],
                 [batch.codes[keep, c] for c in range(batch.codes.shape[1])],
                 [book.levels for book in batch.books],
                 None if batch.weights is None else batch.weights[keep],

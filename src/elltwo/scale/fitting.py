@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,9 +20,13 @@ from elltwo.facts.spectrum import Origin, Spectrum
 from elltwo.scale.exact import triangle_folds, triangle_rotated
 from elltwo.selecting.select import select
 from elltwo.shrinking.path import shrink
+from elltwo.tables.batches import Batch, Batcher
+from elltwo.tables.derived import Derived
+from elltwo.tables.encode import expand
 from elltwo.tables.mixed import MixedMoments
 from elltwo.tables.momentset import MomentSet
 from elltwo.tables.planmoments import plan_sources, settle_plan
+from elltwo.tables.read import iter_batches
 from elltwo.tables.streamfolds import FoldRule
 from elltwo.tables.transform import (
     DesignMap,
@@ -50,6 +54,7 @@ class MomentFit:
     design : moments of the design and the targets over all rows.
     map : how the design came from the stored columns, imputed values included.
     rule : which fold a row was in.
+    derived : columns made from columns; they follow the plan's features in ``names``.
     rows, left_out : rows used, and rows left out because a target was missing.
     notes : sentences about what was done.
     """
@@ -65,6 +70,7 @@ class MomentFit:
     rule: FoldRule
     rows: int
     left_out: int
+    derived: tuple[Derived, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -80,6 +86,26 @@ class MomentFit:
     def intercept(self) -> np.ndarray:
         """(t,)."""
         return self.solution.intercept
+
+    def predict(self, source: object) -> np.ndarray:
+        """(n, t) predictions for every row of a table, read in little memory."""
+        found = [self._rows(batch) @ self.coef + self.intercept for batch in self._batches(source)]
+        return np.concatenate(found) if found else np.empty((0, self.coef.shape[1]))
+
+    def _batches(self, source: object) -> Iterator[Batch]:
+        batcher = Batcher(self.plan, "closed", targets=False, helpers=False)
+        return iter_batches(source, self.plan, batcher=batcher)
+
+    def _rows(self, batch: Batch) -> np.ndarray:
+        """Design rows (n, p) of a batch: the plan's features, then the derived ones with their means put in."""
+        width = len(self.plan.feature_names)
+        X = np.empty((batch.rows, len(self.names)))
+        expand(batch, self.plan, X[:, :width])
+        names = self.plan.number_names
+        made = [d.values(lambda name: batch.numbers[:, names.index(name)]) for d in self.derived]
+        for j, column in enumerate(row for block in made for row in block):
+            X[:, width + j] = np.where(np.isnan(column), self.map.impute[self.names[width + j]], column)
+        return X
 
     @property
     def means(self) -> np.ndarray:
@@ -134,7 +160,8 @@ def fit_set(
     positions = target_positions(m, [c.name for c in plan.targets])
     plan = settle_plan(m, plan)
     recipe = recipe or Recipe()
-    sources = plan_sources(m, plan, recipe.drop)
+    derived = tuple(d for d in moments.derived if set(d.columns) <= set(plan.number_names))
+    sources = plan_sources(m, plan, recipe.drop, derived)
     G = assemble(m)
     design = design_map(m, G, recipe, sources)
     whole = mapped(m, G, m.count, design, positions, np.ones(len(design.features), dtype=bool))
@@ -161,9 +188,20 @@ def fit_set(
         selection = select(rotated, rule, folds=folds, alphas=chosen, one_se=one_se)
         solution = shrink(rotated, selection.alpha)
     return MomentFit(
-        plan, design.names, rotated, selection, solution, folds, whole, design, moments.rule, m.count,
-        m.left_out, _notes(m, moments.rule, rotated, solution),
-    )  # fmt: skip
+        plan=plan,
+        names=design.names,
+        rotated=rotated,
+        selection=selection,
+        solution=solution,
+        folds=folds,
+        design=whole,
+        map=design,
+        rule=moments.rule,
+        rows=m.count,
+        left_out=m.left_out,
+        derived=derived,
+        notes=_notes(m, moments.rule, rotated, solution),
+    )
 
 
 def refuse_empty_folds(m: MixedMoments) -> None:

@@ -10,16 +10,20 @@ from hashlib import blake2b
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from elltwo.errors import DataError, UsageError
 from elltwo.facts.plan import TablePlan
 from elltwo.scale.arithmetic import Arithmetic, memory_arithmetic
 from elltwo.tables.batches import Batcher
+from elltwo.tables.derived import Derived, derive
 from elltwo.tables.files import DataFile, fingerprint, open_input
 from elltwo.tables.momentset import FileCard, JobCard, kind
 from elltwo.tables.parquet import Part
 from elltwo.tables.plan import plan_columns
 from elltwo.tables.read import iter_batches, storage_from
 from elltwo.tables.readers import Source, open_source, parts, raws
+from elltwo.tables.samples import sample_table
 from elltwo.tables.streamfolds import FoldRule
 
 MOST_LEAVES = 256  # more would only make the forest deeper
@@ -60,6 +64,7 @@ class Job:
     card : identity of the job.
     changed : path -> (size, time of change) when the job was planned.
     arithmetic : what it will take.
+    derived : columns to make from columns.
     """
 
     source: Source
@@ -69,6 +74,7 @@ class Job:
     card: JobCard
     changed: dict[str, tuple[int, int]]
     arithmetic: Arithmetic
+    derived: tuple[Derived, ...] = ()
 
 
 def plan_job(
@@ -81,6 +87,7 @@ def plan_job(
     plan: TablePlan | None = None,
     memory_limit: int | None = None,
     threads: int = 1,
+    features: Sequence[str] = (),
     **options: Any,
 ) -> Job:
     """Look at a source, plan its columns and folds, cut it into leaves, and refuse what will not fit.
@@ -93,6 +100,7 @@ def plan_job(
     plan : an earlier plan to use instead of making one.
     memory_limit : bytes; by default what the machine has free.
     threads : leaves done at a time, which the memory arithmetic counts.
+    features : columns to make from columns; see `elltwo.tables.derived`.
     options : ``weights``, ``group``, ``fold_column``, ``categorical``, ``drop``, ``na``, ``dates``,
         ``max_levels``, ``encoding`` of `plan_columns`.
 
@@ -107,22 +115,47 @@ def plan_job(
     plan = plan or stream_plan(opened, target, options)
     if plan.task != "regress":
         raise UsageError("moments need targets that are numbers: encode the classes as 0 and 1 first")
+    derived = derive_features(opened, plan, features)
     pieces = numbered(opened, plan)
     rows = None if any(p.rows is None for p in pieces) else sum(p.rows or 0 for p in pieces)
     rule = choose_rule(opened, plan, folds, seed, contiguous, rows)
-    arithmetic = memory_arithmetic(plan, rule.k, threads)
+    arithmetic = memory_arithmetic(plan, rule.k, threads, sum(len(d.names) for d in derived))
     arithmetic.refuse_beyond(memory_limit)
     leaves = cut_leaves(pieces, FEW_LEAVES if arithmetic.node > LARGE_NODE else MOST_LEAVES)
     files = tuple(file_card(f) for f in opened.files)
-    card = JobCard(job_id(plan, rule, files, leaves), files, len(leaves), rows)
+    card = JobCard(job_id(plan, rule, files, leaves, derived), files, len(leaves), rows)
     changed = {f.path: fingerprint(f.path) for f in opened.files}
-    return Job(opened, plan, rule, leaves, card, changed, arithmetic)
+    return Job(opened, plan, rule, leaves, card, changed, arithmetic, derived)
 
 
 def stream_plan(source: Source, target: str | Sequence[str] | None, options: dict[str, Any]) -> TablePlan:
     """Plan from a sample, or from all rows where the source is a frame in memory."""
     options = {k: v for k, v in options.items() if v is not None}
     return plan_columns(source.frame if source.frame is not None else source, target, **options)
+
+
+def derive_features(source: Source, plan: TablePlan, texts: Sequence[str]) -> tuple[Derived, ...]:
+    """Declared features, with centres and knots from a sample (from all rows of a frame)."""
+    texts = (texts,) if isinstance(texts, str) else tuple(texts)
+    if not texts:
+        return ()
+    known = [c.name for c in plan.used if c.kind in ("number", "boolean")]
+    table = source.frame if source.frame is not None else sample_table(source, plan.na, ())
+    batcher = Batcher(replace(plan, targets=(), weights=None, group=None, fold_column=None))
+    batches = [batcher(raw).numbers for raw in table.raws(batcher.columns)]
+    numbers = np.concatenate(batches) if batches else np.empty((0, len(plan.number_names)))
+
+    def sample(name: str) -> np.ndarray:
+        column = numbers[:, plan.number_names.index(name)]
+        return column[~np.isnan(column)]
+
+    derived = derive(texts, sample, known)
+    made = [name for d in derived for name in d.names]
+    taken = {*plan.number_names, *(c.name for c in (*plan.columns, *plan.targets))}
+    twice = [name for i, name in enumerate(made) if name in taken or name in made[:i]]
+    if twice:
+        raise UsageError(f"two columns would be named {twice[0]!r}: declare each feature once")
+    return derived
 
 
 def numbered(source: Source, plan: TablePlan) -> tuple[Part, ...]:
@@ -212,7 +245,13 @@ def file_card(file: DataFile) -> FileCard:
     return FileCard(os.path.basename(file.path), size, digest.hexdigest())
 
 
-def job_id(plan: TablePlan, rule: FoldRule, files: Sequence[FileCard], leaves: Sequence[Leaf]) -> str:
+def job_id(
+    plan: TablePlan,
+    rule: FoldRule,
+    files: Sequence[FileCard],
+    leaves: Sequence[Leaf],
+    derived: Sequence[Derived] = (),
+) -> str:
     """The same wherever and whenever the same pass over the same files is planned."""
     what = {
         "columns": [(c.name, kind(c)) for c in (*plan.columns, *plan.targets)],
@@ -220,6 +259,7 @@ def job_id(plan: TablePlan, rule: FoldRule, files: Sequence[FileCard], leaves: S
         "na": sorted(plan.na),
         "max_levels": plan.max_levels,
         "folds": rule.to_dict(),
+        "derived": [d.to_dict() for d in derived],
         "files": [(f.size, f.digest) for f in files],
         "leaves": [[(p.row_group, p.first_row) for p in leaf.parts] for leaf in leaves],
     }

@@ -61,10 +61,10 @@ def leaf_moments(job: Job, leaf: Leaf, seen: Callable[[int], None] | None = None
     """
     refuse_changed(job, leaf)
     plan = job.plan
-    gatherer = Gatherer(stored_numbers(plan), stored_categories(plan), job.rule.k, plan.max_levels)
+    gatherer = Gatherer(
+        stored_numbers(plan, job.derived), stored_categories(plan), job.rule.k, plan.max_levels
+    )
     batcher = Batcher(plan)
-    for book in batcher.books:
-        book.cap = None  # the cap is the gatherer's, by frequency
     left_out = 0
     with threadpool_limits(1):
         for batch in iter_batches(job.source, plan, BATCH_ROWS, only=leaf.parts, batcher=batcher):
@@ -77,9 +77,10 @@ def leaf_moments(job: Job, leaf: Leaf, seen: Callable[[int], None] | None = None
 def _gather(gatherer: Gatherer, batch: Batch, job: Job) -> int:
     """Add a batch's rows that have every target; how many have not."""
     folds = fold_numbers(batch, job)
-    numbers, targets, weights = batch.numbers, batch.targets, batch.weights
+    numbers, weights = batch.numbers, batch.weights
+    targets = beside(batch, job)
     codes = [batch.codes[:, c] for c in range(batch.codes.shape[1])]
-    absent = np.isnan(targets).any(axis=1)
+    absent = np.isnan(batch.targets).any(axis=1)
     if absent.any():
         keep = np.flatnonzero(~absent)
         numbers, targets, folds = numbers[keep], targets[keep], folds[keep]
@@ -87,6 +88,15 @@ def _gather(gatherer: Gatherer, batch: Batch, job: Job) -> int:
         weights = None if weights is None else weights[keep]
     gatherer.add(numbers, codes, [book.levels for book in batch.books], folds, weights, targets)
     return int(absent.sum())
+
+
+def beside(batch: Batch, job: Job) -> np.ndarray:
+    """(n, ·) columns that stand beside the plan's numbers: derived ones, then targets."""
+    if not job.derived:
+        return batch.targets
+    names = job.plan.number_names
+    made = [d.values(lambda name: batch.numbers[:, names.index(name)]) for d in job.derived]
+    return np.concatenate([*made, batch.targets.T]).T
 
 
 def fold_numbers(batch: Batch, job: Job) -> np.ndarray:
@@ -143,7 +153,7 @@ def run_job(
 
 def as_set(job: Job, forest: dict[Node, MixedMoments]) -> MomentSet:
     """A job's forest with its papers."""
-    return MomentSet(job.plan, job.rule, (job.card,), {job.card.id: forest})
+    return MomentSet(job.plan, job.rule, (job.card,), {job.card.id: forest}, job.derived)
 
 
 def _resumed(job: Job, checkpoint: str | os.PathLike[str] | None) -> dict[Node, MixedMoments]:

@@ -43,6 +43,7 @@ class LevelBook:
 
     def __post_init__(self) -> None:
         self.index = {level: code for code, level in enumerate(self.levels)}
+        self.cells: dict[str, int] = {}  # text as it stands in the table -> code, so that it is judged once
 
     def code(self, label: str | None) -> int:
         """The code of a label; None is missing."""
@@ -72,12 +73,18 @@ class Dictionary:
 
 def dictionary(array: pa.Array, na: frozenset[str]) -> Dictionary:
     """Distinct labels of a column of any type; numbers become text without a useless ``.0``."""
+    positions, values = _encoded(array)
+    return Dictionary([_label(v, na) for v in values], positions)
+
+
+def _encoded(array: pa.Array) -> tuple[np.ndarray, list[object]]:
+    """Each row's position (-1 is missing) among the distinct values, and these."""
     import pyarrow as pa
 
     if not pa.types.is_dictionary(array.type):
         array = array.dictionary_encode()
     positions = array.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
-    return Dictionary([_label(v, na) for v in array.dictionary.to_pylist()], positions)
+    return positions, array.dictionary.to_pylist()
 
 
 def _label(value: object, na: frozenset[str]) -> str | None:
@@ -93,13 +100,19 @@ def _label(value: object, na: frozenset[str]) -> str | None:
 
 def codes(raw: Raw, name: str, book: LevelBook, na: frozenset[str]) -> np.ndarray:
     """Level codes (n,) int32 of one column; -1 where missing, -2 where the level has no code."""
-    found = dictionary(raw.arrow.column(name), na)
-    table = np.array([book.code(label) for label in found.labels] + [MISSING], dtype=np.int32)
-    out = table[found.positions]
+    positions, values = _encoded(raw.arrow.column(name))
+    coded = list(map(book.cells.get, values))
+    for at, code in enumerate(coded):
+        if code is None:
+            coded[at] = code = book.code(_label(values[at], na))
+            if type(values[at]) is str:
+                book.cells[values[at]] = code
+    table = np.array([*coded, MISSING], dtype=np.int32)
+    out = table[positions]
     if (table == UNSEEN).any():
-        rows = np.bincount(found.positions[found.positions >= 0], minlength=len(found.labels))
+        rows = np.bincount(positions[positions >= 0], minlength=len(values))
         for at in np.flatnonzero(table[:-1] == UNSEEN):
-            book.count_unseen(str(found.labels[at]), int(rows[at]))
+            book.count_unseen(str(_label(values[at], na)), int(rows[at]))
     return out
 
 

@@ -208,10 +208,10 @@ class Gatherer:
     ) -> None:
         """Sums by level: a product with the sparse 0/1 matrix that has one entry per row."""
         n, size = slot.size, self.books[c].size
-        self.sums[c] = grown(self.sums[c], (self.folds, size, dense.shape[1]))
-        held = self.sums[c].shape[1]
-        entries = (np.ones(n) if root is None else root, fold_of * held + slot, np.arange(n + 1))
-        pick = sparse.csc_array(entries, shape=(self.folds * held, n))
+        if self.sums[c].shape[1] < size:  # no room to spare: the product below fills every slot it finds
+            self.sums[c] = exactly(self.sums[c], (self.folds, size, dense.shape[1]))
+        entries = (np.ones(n) if root is None else root, fold_of * size + slot, np.arange(n + 1))
+        pick = sparse.csc_array(entries, shape=(self.folds * size, n))
         self.sums[c] += (pick @ dense).reshape(self.sums[c].shape)
 
     def _cut(self, c: int) -> None:

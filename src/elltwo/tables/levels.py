@@ -109,6 +109,8 @@ class Book:
         self.labels: list[str | None] = []
         self.folded: frozenset[str | None] = frozenset()
         self._slot: dict[str | None, int] = {}
+        self._coded: Sequence[str] = ()
+        self._table = np.zeros(0, dtype=np.intp)
 
     @property
     def size(self) -> int:
@@ -128,13 +130,21 @@ class Book:
         Only labels that occur in the batch enter the dictionary, so it does not depend on what a
         file's own dictionary lists.
         """
-        counts = np.bincount(codes + 2, minlength=len(labels) + 2)
-        table = np.zeros(len(labels) + 2, dtype=np.intp)
-        if counts[1]:
-            table[1] = self._of(None)
-        for code in np.flatnonzero(counts[2:]):
-            table[code + 2] = self._of(labels[code])
-        return table[codes + 2]
+        table = self._known(labels)
+        slots = table[codes + 2]
+        if slots.min(initial=0) < 0:
+            for code in np.unique(codes[slots < 0]):
+                table[code + 2] = self._of(None if code < 0 else labels[code])
+            slots = table[codes + 2]
+        return slots
+
+    def _known(self, labels: Sequence[str]) -> np.ndarray:
+        """Slots by code + 2, −1 where the label has not been looked up; kept while the reader's list grows."""
+        if labels is not self._coded:
+            self._coded, self._table = labels, np.array([OTHER, -1], dtype=np.intp)
+        fresh = np.full(len(labels) + 2 - self._table.size, -1, dtype=np.intp)
+        self._table = np.concatenate([self._table, fresh]) if fresh.size else self._table
+        return self._table
 
     def _of(self, label: str | None) -> int:
         slot = self._slot.get(label)
@@ -151,4 +161,5 @@ class Book:
         levels, mapping = cut(self.levels, weight, self.cap, self.name)
         self.labels, self.folded = list(levels.labels), levels.folded
         self._slot = {label: i + 1 for i, label in enumerate(self.labels)}
+        self._coded = ()
         return mapping

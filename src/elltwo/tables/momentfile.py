@@ -18,6 +18,7 @@ import numpy as np
 
 from elltwo.errors import DataError
 from elltwo.facts.plan import TablePlan
+from elltwo.tables.derived import Derived
 from elltwo.tables.files import atomic_write
 from elltwo.tables.forest import Node
 from elltwo.tables.levels import Levels
@@ -50,6 +51,7 @@ def write_moments(path: str | os.PathLike[str], moments: MomentSet) -> None:
         "version": VERSION,
         "plan": moments.plan.to_dict(),
         "folds": moments.rule.to_dict(),
+        "derived": [d.to_dict() for d in moments.derived],
         "jobs": [asdict(card) for card in moments.jobs],
         "nodes": nodes,
     }
@@ -132,10 +134,11 @@ def _load(path: object, archive: Any) -> MomentSet:
     for i, described in enumerate(header["nodes"]):
         moments = _moments(path, archive, i, described)
         nodes.setdefault(described["job"], {})[described["level"], described["index"]] = moments
+    derived = tuple(Derived.from_dict(d) for d in header["derived"])
     jobs = tuple(_card(job) for job in header["jobs"])
     if not set(nodes) <= {"", *(card.id for card in jobs)}:
         raise ValueError("moments of a job that is not listed")
-    return MomentSet(TablePlan.from_dict(header["plan"]), FoldRule(**rule), jobs, nodes)
+    return MomentSet(TablePlan.from_dict(header["plan"]), FoldRule(**rule), jobs, nodes, derived)
 
 
 def _card(job: dict[str, Any]) -> JobCard:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from elltwo.errors import DataError
 from elltwo.facts.plan import ColumnPlan, TablePlan
+from elltwo.tables.derived import Derived
 from elltwo.tables.forest import Node, add_node, covered, merge_in_order, root
 from elltwo.tables.mixed import MixedMoments
 from elltwo.tables.streamfolds import FoldRule
@@ -41,12 +42,14 @@ class MomentSet:
     rule : which fold a row is in.
     jobs : the passes that are in here, finished or not.
     nodes : job id -> forest of its moments. The sum of finished jobs that were merged stands under "".
+    derived : columns that were made from columns in the pass.
     """
 
     plan: TablePlan
     rule: FoldRule
     jobs: tuple[JobCard, ...]
     nodes: dict[str, dict[Node, MixedMoments]]
+    derived: tuple[Derived, ...] = ()
 
     def job(self, id: str) -> JobCard:
         """The card of one job."""
@@ -109,7 +112,9 @@ def merge_sets(sets: Sequence[MomentSet], names: Sequence[str] = ()) -> MomentSe
         for id, forest in s.nodes.items():
             for node, moments in sorted(forest.items()) if id else ():
                 add_node(forests[id], node, moments, cards[id].leaves)
-    return MomentSet(sets[0].plan, sets[0].rule, tuple(cards.values()), _summed(forests, cards, done))
+    return MomentSet(
+        sets[0].plan, sets[0].rule, tuple(cards.values()), _summed(forests, cards, done), sets[0].derived
+    )
 
 
 def _summed(
@@ -174,6 +179,10 @@ def check_fit(a: MomentSet, b: MomentSet, name_a: str, name_b: str) -> None:
         x, y = kind(ours[name]), kind(theirs[name])
         if x != y:
             raise DataError(f"column {name!r} is a {x} in {name_a} and a {y} in {name_b}: plan both alike")
+    if a.derived != b.derived:
+        raise DataError(
+            f"{name_a} and {name_b} have different derived features ({_made(a)} and {_made(b)}): make both alike"
+        )
     if [c.name for c in a.plan.targets] != [c.name for c in b.plan.targets]:
         raise DataError(f"{name_a} and {name_b} were made for different targets")
     for what in ("weights", "max_levels"):
@@ -187,6 +196,10 @@ def check_fit(a: MomentSet, b: MomentSet, name_a: str, name_b: str) -> None:
                 f"{name_a} has {a.rule.sentence} and {name_b} has {b.rule.sentence}: make both with the "
                 f"same folds and seed"
             )
+
+
+def _made(s: MomentSet) -> str:
+    return ", ".join(name for d in s.derived for name in d.names) or "none"
 
 
 def kind(column: ColumnPlan) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from elltwo.facts.plan import ColumnPlan, TablePlan
+from elltwo.tables.derived import Derived
 from elltwo.tables.levels import OTHER
 from elltwo.tables.mixed import MixedMoments
 from elltwo.tables.settle import ColumnFacts, settle
 from elltwo.tables.transform import Source
 
 
-def stored_numbers(plan: TablePlan) -> tuple[str, ...]:
-    """Names of the number columns that a pass stores: features first, then targets."""
-    return (*plan.number_names, *(c.name for c in plan.targets))
+def stored_numbers(plan: TablePlan, derived: Sequence[Derived] = ()) -> tuple[str, ...]:
+    """Names of the number columns that a pass stores: features, derived ones, then targets."""
+    made = (name for d in derived for name in d.names)
+    return (*plan.number_names, *made, *(c.name for c in plan.targets))
 
 
 def stored_categories(plan: TablePlan) -> tuple[str, ...]:
@@ -21,9 +25,18 @@ def stored_categories(plan: TablePlan) -> tuple[str, ...]:
     return tuple(c.name for c in plan.categories)
 
 
-def plan_sources(m: MixedMoments, plan: TablePlan, leave: tuple[str, ...] = ()) -> tuple[Source, ...]:
-    """The plan's feature columns as sources, in its order, so that features carry the plan's names."""
-    return tuple(_source(m, column) for column in plan.used if column.name not in leave)
+def plan_sources(
+    m: MixedMoments, plan: TablePlan, leave: tuple[str, ...] = (), derived: Sequence[Derived] = ()
+) -> tuple[Source, ...]:
+    """The plan's feature columns as sources, in its order and with its names, then the derived ones.
+
+    A derived column is missing where its columns are, whose indicators say so already.
+    """
+    made = (name for d in derived for name in d.names)
+    return (
+        *(_source(m, column) for column in plan.used if column.name not in leave),
+        *(Source(name, (m.numeric.index(name),), indicator=False) for name in made),
+    )
 
 
 def _source(m: MixedMoments, column: ColumnPlan) -> Source:

@@ -76,6 +76,7 @@ class Source:
     levels : the levels that get a column, in order, others joining ``(other)``; None for all, sorted.
     reference : a level that gets no column.
     other : does ``(other)`` get a column although no cap was reached?
+    indicator : may a ``name missing`` column follow?
     """
 
     name: str
@@ -84,6 +85,7 @@ class Source:
     levels: tuple[str, ...] | None = None
     reference: str | None = None
     other: bool = False
+    indicator: bool = True
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ class _Builder:
         for j in source.numbers:
             self._number(source, j)
         flags = [self._flag(j) for j in source.numbers if self._flag(j)]
-        if flags and self.recipe.indicators:
+        if flags and self.recipe.indicators and source.indicator:
             used = {flags[0]: 1.0} if self.G[0, flags[0]] > 0 else {}
             self._column(used, Feature(f"{source.name} missing", source.name, "missing"))
 
