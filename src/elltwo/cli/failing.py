@@ -51,11 +51,9 @@ def _forget_stdout() -> None:
 def guarded(run: Callable[[], object], as_json: bool) -> int:
     """Run a command and turn whatever stops it into a sentence and an exit code."""
     try:
-        run()
+        code = run()  # click hands back what ctx.exit() was given, commands themselves return None
         sys.stdout.flush()
-        return OK
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
+        return code if isinstance(code, int) else OK
     except (KeyboardInterrupt, click.Abort):
         return report_failure(
             INTERRUPTED, "Interrupted", "interrupted; no file was left half-written", as_json

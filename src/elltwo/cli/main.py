@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "Fit a bundled real data set and write its report."),
     "stats": ("stats", "Reduce a shard of a table to its moments."),
     "merge": ("merge", "Merge moments of shards and fit."),
+    "deblur": ("deblur", "Restore a blurred picture whose blur is known."),
     "recipe": ("recipe", "Carry learning rate and weight decay to another training run."),
     "plan": ("plan", "Show which weights of a network should decay."),
     "audit": ("audit", "Check a network's weight decay for common mistakes."),

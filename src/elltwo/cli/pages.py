@@ -1,6 +1,6 @@
-"""The reference pages that are printed from the program itself: ``python -m elltwo.cli.pages``.
+"""Pages that are printed from the program itself: ``python -m elltwo.cli.pages``.
 
-A test compares them with what stands under ``docs/reference``; when it fails, run this again.
+A test compares them with what stands under ``docs``; when it fails, run this again.
 """
 
 from __future__ import annotations
@@ -133,14 +133,114 @@ def command_line_page() -> str:
     return COMMAND_LINE + "\n".join(f"## {name}\n\n```text\n{text.rstrip()}\n```\n" for name, text in blocks)
 
 
-def write(folder: Path) -> list[Path]:
-    """Write all pages into ``folder``; the paths written."""
-    pages = {"conventions.md": conventions_page(), "command-line.md": command_line_page()}
-    for name, text in pages.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    return [folder / name for name in pages]
+TERMINAL = """\
+# Fit a table at the terminal
+
+*Printed from the program: `python -m elltwo.cli.pages`.*
+
+You have a table, one column of it is to be predicted from the others, and you do not want to program.
+`elltwo demo` shows the whole way on a table that comes with elltwo. With your own:
+
+    elltwo fit DATA --target COLUMN -o model.json --report report.html
+
+## What it says
+
+`elltwo fit hald.csv --target y` (13 cements, four ingredients, the heat they gave off) prints
+
+```text
+{fit}
+```
+
+and then what to beware of. The first block is honest: the rows that judge took no part in the fit nor in
+choosing its strength. The third tells you whether regularization was worth it; here it was. The fourth
+lists, by size, the columns whose 95 % interval does not hold zero.
+
+## When it stops
+
+It stops at the first thing that cannot be right, and says which file, line, column and value, and which
+option settles it:
+
+- codes that look like numbers: `--categorical COLUMN`
+- another spelling of a missing value: `--na TEXT`
+- a column that must not be used: `--drop COLUMN`
+- a date: `--date COLUMN=ordinal` (days) or `--date COLUMN=parts` (year, month, day, weekday, hour)
+- rows that belong together (patients, days): `--group COLUMN`, or the error looks better than it is
+- rows in time order: `--ordered`
+
+## New rows
+
+    elltwo predict model.json new.csv --keep id -o predicted.csv
+
+The columns are found by name. A level that training did not know is said and counts as none of the known
+ones; a missing column or a word among numbers stops.
+
+## Elsewhere
+
+    elltwo export model.json --to sql --table houses     a SELECT statement
+    elltwo export model.json --to python -o houses.py    a file that needs nothing but Python
+    elltwo export model.json --to onnx -o houses.onnx    float64, imputation and categories included
+    elltwo report model.json                             the HTML report again
+
+The model file is JSON: read it, compare two of them, send it. Loading one never runs code.
+
+In Python, the same file:
+
+```python
+import tempfile
+from pathlib import Path
+
+from elltwo import load_model
+from elltwo.cli.main import main
+from elltwo.tables.datasets import dataset
+
+place = Path(tempfile.mkdtemp()) / "model.json"
+code = main(["fit", str(dataset("hald").path), "--target", "y", "-o", str(place), "--quiet"])
+model = load_model(place)
+assert code == 0 and model.features == ("x1", "x2", "x3", "x4")
+print(model.rule, model.strength, round(model.scores["rmse"], 2))
+```
+
+## Tables that do not fit into memory
+
+    elltwo stats 'part-*.parquet' -t y -o all.moments
+    elltwo fit all.moments -t y
+
+One pass, and memory that does not grow with the rows; shards can be made anywhere and merged.
+"""
+
+
+def fit_text() -> str:
+    """What ``elltwo fit`` prints about the bundled cements, up to what to beware of."""
+    from elltwo.cli.commands.demo import plain_options
+    from elltwo.cli.commands.fit import run_fit
+    from elltwo.cli.summary import summary
+    from elltwo.tables.datasets import dataset
+
+    item = dataset("hald")
+    fitted, _ = run_fit(str(item.path), plain_options(item), quiet=True)
+    return summary(fitted).split("BEWARE")[0].rstrip()
+
+
+def terminal_page() -> str:
+    """``docs/how-to/terminal.md``, with a fit that was made now."""
+    return TERMINAL.replace("{fit}", fit_text())
+
+
+PAGES = {
+    "reference/conventions.md": conventions_page,
+    "reference/command-line.md": command_line_page,
+    "how-to/terminal.md": terminal_page,
+}
+
+
+def write(docs: Path) -> list[Path]:
+    """Write all pages into the folder of the documentation; the paths written."""
+    for name, page in PAGES.items():
+        (docs / name).parent.mkdir(parents=True, exist_ok=True)
+        (docs / name).write_text(page(), encoding="utf-8")
+    return [docs / name for name in PAGES]
 
 
 if __name__ == "__main__":
-    for path in write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/reference")):
+    for path in write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs")):
         sys.stderr.write(f"wrote {path}\n")

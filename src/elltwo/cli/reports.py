@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from elltwo.cli.fitting import Fitted
-from elltwo.errors import DataError
+from elltwo.errors import DataError, ElltwoError
 from elltwo.facts.model import FittedModel
 
 
@@ -41,14 +41,23 @@ def write_report(model: FittedModel, path: str) -> None:
     Raises
     ------
     DataError
-        The model file was written without the report's facts.
+        The model file was written without the report's facts, or they are damaged.
     OutputError
         The place cannot be written.
     """
+    from jinja2 import TemplateError
+
     from elltwo.reporting import write_html
 
     if not model.report:
         raise DataError(
             "this model was saved without the facts of a report: fit again with --report FILE.html"
         )
-    write_html(model.report, path)
+    try:
+        write_html(model.report, path)
+    except ElltwoError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, TemplateError) as error:
+        raise DataError(
+            f"the report's facts in this model file are damaged ({type(error).__name__}: {error}); fit again"
+        ) from None

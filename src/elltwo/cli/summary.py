@@ -144,8 +144,8 @@ def _changes(fitted: Fitted, t: int, title: str) -> list[str]:
         text = "is the same" if same else f"is {percent(abs(gain))} {word}"
         lines += paragraph(f"The error on held-out rows {text}.")
     old, new = fitted.plain.coef[:, t] * fitted.scales, fitted.solution.coef[:, t] * fitted.scales
-    order = np.argsort(-np.abs(old - new))[:MOST_CHANGES]
-    order = [j for j in order if abs(old[j] - new[j]) > 1e-3 * np.abs(old).max()]
+    largest = np.argsort(-np.abs(old - new))[:MOST_CHANGES]
+    order = [j for j in largest if abs(old[j] - new[j]) > 1e-3 * np.abs(old).max()]
     if not order:
         return [*lines, *paragraph("No coefficient changed by much.")]
     lines += paragraph("Effect of one standard deviation more of a column, before and after:")

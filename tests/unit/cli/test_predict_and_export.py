@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 
 import numpy as np
 import pytest
+
+from elltwo.cli.main import main
 
 from .running import DATA, run, spawn
 
@@ -16,22 +19,29 @@ TRAIN = "size,town,old,price\n" + "".join(
 )
 
 
-@pytest.fixture
-def model(capsys, tmp_path):
-    (tmp_path / "train.csv").write_text(TRAIN)
-    ran = run(
-        capsys,
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "train.csv").write_text(TRAIN)
+    words = [
         "fit",
-        tmp_path / "train.csv",
+        folder / "train.csv",
         "-t",
         "price",
         "-o",
-        tmp_path / "m.json",
+        folder / "m.json",
         "--report",
-        tmp_path / "r.html",
+        folder / "r.html",
         "-q",
-    )
-    assert ran.code == 0, ran.err
+    ]
+    assert main([str(w) for w in words]) == 0
+    return folder
+
+
+@pytest.fixture
+def model(made, tmp_path):
+    """A fitted model with its report, in a folder of its own."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     return tmp_path / "m.json"
 
 
@@ -191,3 +201,39 @@ def test_explain_decides_without_fitting(capsys, tmp_path):
     ran = run(capsys, "explain", DATA / "hitters.csv", "-t", "Salary", "--alpha", "3")
     assert "given" in ran.out
     assert max(map(len, ran.out.splitlines())) <= 80
+
+
+def _texts(data, change):
+    """The same JSON data with every text changed."""
+    if isinstance(data, dict):
+        return {k: _texts(v, change) for k, v in data.items()}
+    if isinstance(data, list):
+        return [_texts(v, change) for v in data]
+    return change(data) if isinstance(data, str) else data
+
+
+def test_a_model_from_a_stranger_cannot_put_a_script_into_the_report(capsys, model):
+    data = json.loads(model.read_text())
+    evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+    data["report"]["target"] = evil
+    data["report"] = {k: _texts(v, lambda t: t + evil if " " in t else t) for k, v in data["report"].items()}
+    model.write_text(json.dumps(data))
+    ran = run(capsys, "report", model, "-o", model.parent / "evil.html")
+    if ran.code == 0:
+        page = (model.parent / "evil.html").read_text()
+        assert "<script>alert(1)" not in page
+        assert "<img src=x" not in page
+    else:
+        assert ran.code == 3
+
+
+def test_a_damaged_report_is_said_and_leaves_no_page(capsys, model):
+    data = json.loads(model.read_text())
+    for key in list(data["report"])[::5]:  # a page takes a second
+        spoiled = {**data, "report": {k: v for k, v in data["report"].items() if k != key}}
+        model.write_text(json.dumps(spoiled))
+        ran = run(capsys, "report", model, "-o", model.parent / "again.html")
+        assert ran.code in (0, 3), ran.err
+        assert "defect" not in ran.err
+        assert ran.code == 0 or not (model.parent / "again.html").exists()
+        (model.parent / "again.html").unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -153,10 +152,3 @@ def test_a_strength_carries_its_facts():
     assert str(start) == "glmnet(standardize=FALSE) = 0.1"
     with pytest.raises(InputError):
         Strength(-1.0)
-
-
-def test_the_page_is_the_dictionary():
-    from elltwo.cli.pages import conventions_page
-
-    page = Path(__file__).parents[3] / "docs/reference/conventions.md"
-    assert page.read_text(encoding="utf-8") == conventions_page(), "run: python -m elltwo.cli.pages"

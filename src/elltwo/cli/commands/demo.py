@@ -49,7 +49,7 @@ def command(name: str | None, report: str | None, output: str | None, list_: boo
     check_places(place, output)
     if not as_json:
         say(f"{item.name}: {item.about}\n")
-    fitted, model = run_fit(str(item.path), _options(item), quiet=as_json)
+    fitted, model = run_fit(str(item.path), plain_options(item), quiet=as_json)
     if as_json:
         put_json(result_dict(fitted, model))
     else:
@@ -60,7 +60,7 @@ def command(name: str | None, report: str | None, output: str | None, list_: boo
     return None
 
 
-def _options(item: Any) -> dict[str, Any]:
+def plain_options(item: Any) -> dict[str, Any]:
     """What a plain ``elltwo fit`` would be told about this table; settings files play no part here."""
     return {
         "target": (item.target,), "task": "regress", "weights": None, "group": None, "fold_column": None,

@@ -131,6 +131,7 @@ def run_fit(data: str, params: dict[str, Any], *, quiet: bool = False) -> tuple[
     fitted = (_fit_moments if is_moments(data) else _fit_rows)(data, params, quiet)
     command_line = reproduce(data, params)
     how = {"source": fitted.loaded.name, "command": command_line, **_fingerprint(data)}
+    how |= {"seed": str(params["seed"]), "folds": str(fitted.parts)}
     with progress("collecting the report", quiet):
         report = collected(fitted, command_line)
     return fitted, build_model(fitted, how, report)

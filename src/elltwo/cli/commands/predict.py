@@ -93,13 +93,12 @@ def command(
     from elltwo.cli.commands.fit import check_places
     from elltwo.reporting.export import load_model
     from elltwo.tables.encode import design
-    from elltwo.tables.read import read_table
+    from elltwo.tables.read import read_planned
 
     check_places(output)
     fitted = load_model(model)
     with progress(f"reading {os.path.basename(data)}", quiet):
-        categorical = [c.name for c in fitted.plan.categories]
-        table = read_table(data, na=fitted.plan.na, categorical=categorical, encoding=encoding)
+        table = read_planned(data, fitted.plan, extra=keep, encoding=encoding)
         made = design(table, fitted.plan, fit=False)
     if not len(made.X):
         raise DataError(f"{table.name} has no rows to predict")
