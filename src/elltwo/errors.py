@@ -26,13 +26,17 @@ class DataError(InputError):
 
 
 class BadValue(DataError):
-    """One value that breaks the column plan. ``file``, ``row``, ``line``, ``column``, ``value`` say where (or None)."""
+    """One value that breaks the column plan. ``file``, ``row``, ``line``, ``column``, ``value`` say where (or None).
+
+    ``remedy`` is the end of the message: what to do.
+    """
 
     file: str | None = None
     row: int | None = None
     line: int | None = None
     column: str | None = None
     value: str | None = None
+    remedy: str | None = None
 
     def __init__(self, message: str, **where: object) -> None:
         super().__init__(message)

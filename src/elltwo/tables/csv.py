@@ -108,7 +108,7 @@ def _head(text: Text) -> str:
         raise DataError(f"{text.short} is empty: a table has a line of column names and then its rows")
     if start[:2] in (b"\xff\xfe", b"\xfe\xff") and text.encoding == "utf-8":
         raise DataError(
-            f"{text.short} is written in UTF-16, and elltwo reads UTF-8: {_reencode(text, 'UTF-16')}"
+            f"{text.short} is written in UTF-16, and elltwo reads UTF-8: {_reencode(text, 'utf-16')}"
         )
     if b"\0" in start[:4096] and text.encoding == "utf-8":
         raise DataError(f"{text.short} is no text (it holds zero bytes): check that it is the file you mean")
@@ -133,14 +133,15 @@ def _first_bytes(text: Text, size: int) -> bytes:
 
 
 def _reencode(text: Text, guess: str) -> str:
-    return f"convert it with `iconv -f {guess} -t UTF-8 {text.path} > converted.csv`"
+    return f"use `--encoding {guess}`, or convert it with `iconv -f {guess} -t utf-8 {text.path} > converted.csv`"
 
 
 def wrong_encoding(text: Text, line: int) -> DataError:
     """The error for bytes that are no text in the encoding."""
-    how = _reencode(text, "WINDOWS-1252")
+    how = _reencode(text, "cp1252")
     return DataError(
-        f"{text.short}, line {line}, is not written in {text.encoding.upper()}: {how} or its true encoding"
+        f"{text.short}, line {line}, is not written in {text.encoding.upper()}: if it is a Western European "
+        f"text, {how}"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,10 +12,8 @@ from elltwo.facts.plan import ColumnPlan, TablePlan
 from elltwo.tables.batches import Batch, Batcher
 from elltwo.tables.columns import MISSING, UNSEEN
 from elltwo.tables.folds import fold_ids
-from elltwo.tables.read import check_needed, storage_from
-from elltwo.tables.readers import collect, open_source
+from elltwo.tables.read import iter_batches, read_planned, settled_remedies
 from elltwo.tables.source import Table
-from elltwo.tables.storage import storage_of
 from elltwo.tables.weights import require_some_weight
 
 
@@ -73,7 +71,7 @@ class Design:
         return fold_ids(self.table_rows, k, seed=seed, contiguous=contiguous)[self.rows]
 
 
-def design(source: object, plan: TablePlan, *, fit: bool = True) -> Design:
+def design(source: object, plan: TablePlan, *, fit: bool = True, encoding: str = "utf-8") -> Design:
     """Encode a table under a settled plan.
 
     Missing numbers become the training mean, with a 0/1 column beside them when the training column had missing
@@ -88,6 +86,8 @@ def design(source: object, plan: TablePlan, *, fit: bool = True) -> Design:
     fit : bool
         True to read targets, weights, groups and folds, and to leave out rows without a target; False to
         predict: every row is kept, and nothing but the features is read.
+    encoding : str
+        Of text files.
 
     Raises
     ------
@@ -102,32 +102,27 @@ def design(source: object, plan: TablePlan, *, fit: bool = True) -> Design:
         raise UsageError("this plan was made from a sample: settle it with a pass over the data first")
     if not plan.used:
         raise DataError("this plan uses no column: plan the table again")
+    table = read_planned(source, plan, fit=fit, encoding=encoding)
     batcher = Batcher(plan, "closed", targets=fit, helpers=fit)
-    table = _table(source, plan, batcher)
     parts = _Parts(plan, table.rows, fit)
-    for raw in table.raws(batcher.columns):
-        parts.add(batcher(raw))
+    with settled_remedies(fit):
+        for raw in table.raws(batcher.columns):
+            parts.add(batcher(raw))
     return parts.finish(batcher, table)
 
 
 def predict_batches(source: object, plan: TablePlan, batch_rows: int = 16384) -> Iterator[np.ndarray]:
     """X for prediction, a block (n, p) of rows at a time, in little memory; every row is kept."""
-    from elltwo.tables.read import iter_batches
-
     batcher = Batcher(plan, "closed", targets=False, helpers=False)
-    for batch in iter_batches(source, plan, batch_rows, batcher=batcher):
+    with settled_remedies(False):
+        yield from _blocks(iter_batches(source, plan, batch_rows, batcher=batcher), plan)
+
+
+def _blocks(batches: Iterator[Batch], plan: TablePlan) -> Iterator[np.ndarray]:
+    for batch in batches:
         out = np.empty((batch.rows, len(plan.feature_names)))
         expand(batch, plan, out)
         yield out
-
-
-def _table(source: object, plan: TablePlan, batcher: Batcher) -> Table:
-    found = open_source(source)
-    check_needed(plan, found.names, found.name, batcher.columns)
-    storage = storage_from(plan)
-    if found.kind == "csv":  # blanks around a missing value are this file's own
-        storage = replace(storage, na=storage_of(found.texts, plan.na).na)
-    return collect(found, batcher.columns, storage, "stop")
 
 
 def expand(batch: Batch, plan: TablePlan, out: np.ndarray) -> None:
@@ -255,9 +250,13 @@ class _Parts:
             if many and not column.missing:
                 notes.append(
                     f"column {column.name!r} misses {_counted(many, 'value')} and missed none in training: "
-                    f"no level is set there"
+                    f"{_unset(column)}"
                 )
         return tuple(notes)
+
+
+def _unset(column: ColumnPlan) -> str:
+    return "no level is set there" if column.reference is None else f"they count as {column.reference!r}"
 
 
 def _counted(many: int, thing: str) -> str:
@@ -267,5 +266,5 @@ def _counted(many: int, thing: str) -> str:
 def _unseen_note(column: ColumnPlan, unseen: dict[str, int]) -> str:
     rows = sum(unseen.values())
     shown = ", ".join(repr(v) for v in list(unseen)[:5]) + (", …" if len(unseen) > 5 else "")
-    where = "they count as (other)" if column.other else "no level is set there"
+    where = "they count as (other)" if column.other else _unset(column)
     return f"column {column.name!r} has levels that training did not have ({shown}; {_counted(rows, 'row')}): {where}"

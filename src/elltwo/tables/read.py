@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
-from elltwo.errors import UsageError, unknown_option
+from elltwo.errors import BadValue, DataError, UsageError, unknown_option
 from elltwo.facts.plan import TablePlan
 from elltwo.tables.batches import Batch, Batcher
 from elltwo.tables.missing import spellings
 from elltwo.tables.parquet import Part
 from elltwo.tables.readers import Source, check_options, collect, open_source, parts, raws
-from elltwo.tables.source import Table
+from elltwo.tables.source import Table, closest, require_column
 from elltwo.tables.storage import Storage, storage_of
 
-__all__ = ["Batch", "Part", "Source", "Table", "iter_batches", "open_source", "parts", "read_table"]
+__all__ = [
+    "Batch",
+    "Part",
+    "Source",
+    "Table",
+    "iter_batches",
+    "open_source",
+    "parts",
+    "read_planned",
+    "read_table",
+]
 
 
 def read_table(
@@ -64,6 +75,57 @@ def read_table(
     if not picked:
         raise UsageError(f"no column of {found.name} is left to read: drop fewer columns")
     return collect(found, picked, storage_of(found.texts, na, text), on_error)
+
+
+def read_planned(
+    source: object, plan: TablePlan, *, extra: Iterable[str] = (), fit: bool = False, encoding: str = "utf-8"
+) -> Table:
+    """Read what a settled plan uses, as the plan uses it, into memory: a table to predict.
+
+    Parameters
+    ----------
+    source : as for `read_table`
+    plan : TablePlan
+    extra : iterable of str
+        Further columns to keep beside them.
+    fit : bool
+        Whether targets, weights, groups and folds are read too.
+    encoding : str
+        Of text files.
+
+    Raises
+    ------
+    DataError
+        For a column that is not there.
+    BadValue
+        For text where the plan has numbers.
+    """
+    found = open_source(source, encoding)
+    batcher = Batcher(plan, "closed", targets=fit, helpers=fit)
+    check_needed(plan, found.names, found.name, batcher.columns)
+    more = _texts(extra)
+    for name in more:
+        require_column(name, found.names, found.name, "--keep")
+    storage = storage_from(plan)
+    if found.kind == "csv":  # blanks around a missing value are this file's own
+        sampled = storage_of(found.texts, plan.na)
+        beside = frozenset(more) - set(batcher.columns)
+        storage = Storage(storage.numbers | (sampled.numbers & beside), storage.plain, sampled.na)
+    with settled_remedies(fit):
+        return collect(found, tuple(dict.fromkeys((*batcher.columns, *more))), storage, "stop")
+
+
+@contextmanager
+def settled_remedies(fit: bool) -> Iterator[None]:
+    """A settled plan cannot be changed by the flags that a bad value names while fitting: name what can be done."""
+    try:
+        yield
+    except BadValue as error:
+        if fit or not error.remedy:
+            raise
+        remedy = "the model was fitted to other values: mend this one, or leave it empty if it is missing"
+        message = str(error).removesuffix(error.remedy) + remedy
+        raise BadValue(message, **{**vars(error), "remedy": remedy}) from None
 
 
 def iter_batches(
@@ -117,9 +179,6 @@ def storage_from(plan: TablePlan) -> Storage:
 
 def check_needed(plan: TablePlan, names: tuple[str, ...], table: str, needed: Iterable[str]) -> None:
     """DataError if a column that the plan reads is not there."""
-    from elltwo.errors import DataError
-    from elltwo.tables.source import closest
-
     known = set(names)
     for name in needed:
         if name not in known:

@@ -71,6 +71,7 @@ def bad_value(origin: Origin, row: int, column: str, value: object, expected: st
         line=line,
         column=column,
         value=str(value),
+        remedy=remedy,
     )
 
 

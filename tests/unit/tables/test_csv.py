@@ -125,11 +125,14 @@ def test_a_number_declared_missing_is_missing_in_text_and_in_typed_files(tmp_pat
         ("a b c\n1 2 3\n", "which looks separated by blanks: separate by commas or tabs"),
         ("a,b\n1,2\n3,4,5\n", r"line 3: 3 fields where the header has 2; mend the line, or quote"),
         ("a,b\n1,2\n3\n", r"line 3: 1 fields where the header has 2"),
-        (b"a,b\n1,caf\xe9\n", r"line 2, is not written in UTF-8: convert it with `iconv"),
+        (
+            b"a,b\n1,caf\xe9\n",
+            r"line 2, is not written in UTF-8: .* use `--encoding cp1252`, or convert it with `iconv",
+        ),
         (b"caf\xe9,b\n1,2\n", r"line 1, is not written in UTF-8"),
         (
             "a,b\n1,2\n".encode("utf-16"),
-            "is written in UTF-16, and elltwo reads UTF-8: convert it with `iconv",
+            "is written in UTF-16, and elltwo reads UTF-8: use `--encoding utf-16`, or convert it",
         ),
         (b"a,b\n\0\0\0\0\n", "is no text .it holds zero bytes."),
         (b"\x1f\x8b\x08\x00abc", "is not a complete gzip file"),

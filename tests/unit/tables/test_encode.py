@@ -16,7 +16,7 @@ from elltwo.errors import BadValue, DataError
 from elltwo.facts.plan import TablePlan
 from elltwo.tables.encode import design, predict_batches
 from elltwo.tables.plan import plan_columns
-from elltwo.tables.read import read_table
+from elltwo.tables.read import read_planned, read_table
 
 
 def table(n=50, seed=0):
@@ -87,6 +87,27 @@ def test_an_unseen_level_counts_as_other_when_training_had_others():
     assert "they count as (other)" in found.notes[0]
 
 
+def test_an_unseen_level_of_two_counts_as_the_reference_and_a_note_says_so():
+    frame = table().assign(side=["left", "right"] * 25)
+    found = design(frame.assign(side="up"), plan_columns(frame, "y"), fit=False)
+    assert found.X[:, found.names.index("side=right")].sum() == 0
+    assert found.notes[0].endswith("('up'; 50 rows): they count as 'left'")
+
+
+def test_columns_to_keep_are_read_beside_those_of_the_plan_and_others_are_not(tmp_path):
+    plan = plan_columns(table(), "y")
+    new = table().assign(
+        id=[f"n{i}" for i in range(50)], n=range(50), spoiled=[*"1234567890"] * 4 + ["?"] * 10
+    )
+    new.to_csv(tmp_path / "new.csv", index=False)
+    read = read_planned(tmp_path / "new.csv", plan, extra=["id", "n"])
+    assert read.names == ("x", "city", "z", "id", "n")
+    assert read.arrow.column("n").to_pylist() == list(range(50))
+    np.testing.assert_array_equal(design(read, plan, fit=False).X, design(table(), plan, fit=False).X)
+    with pytest.raises(DataError, match=r"has no column 'idx' \(--keep\): did you mean 'id'"):
+        read_planned(tmp_path / "new.csv", plan, extra=["idx"])
+
+
 def test_values_missing_only_in_new_data_become_the_mean_and_a_note_says_so():
     frame = table()
     plan = plan_columns(frame, "y")
@@ -113,6 +134,11 @@ def test_a_wrong_type_names_file_row_column_and_value(tmp_path, ending):
         design(tmp_path / f"new.{ending}", plan, fit=False)
     assert (e.value.row, e.value.column, e.value.value) == (7, "z", "oops")
     assert e.value.line == (8 if ending == "csv" else None)
+    assert str(e.value).endswith(
+        "the model was fitted to other values: mend this one, or leave it empty if it is missing"
+    )
+    with pytest.raises(BadValue, match="the model was fitted to other values"):
+        list(predict_batches(tmp_path / f"new.{ending}", plan))
 
 
 def test_a_date_where_training_had_numbers_is_refused():
