@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -21,7 +23,7 @@ def torchvision_beside_cpu_torch() -> None:
 def mlp(*widths: int, bias: bool = True) -> nn.Sequential:
     """Linear-ReLU-...-Linear."""
     layers: list[nn.Module] = []
-    for a, b in zip(widths[:-1], widths[1:], strict=True):
+    for a, b in itertools.pairwise(widths):
         layers += [nn.Linear(a, b, bias=bias), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
@@ -139,7 +141,7 @@ class LowRank(nn.Module):
 class Zoo(nn.Module):
     """One of each remaining role; ``expected`` says which."""
 
-    expected = {
+    expected: ClassVar = {
         "p1": "table",  # joined as a token
         "p2": "gain",
         "p3": "temperature",

@@ -19,7 +19,7 @@ from elltwo.decay.calling import (
     tensors_in,
     unwrap,
 )
-from elltwo.decay.heuristics import RULES, owned
+from elltwo.decay.heuristics import RULES, Owned, owned
 from elltwo.decay.keeping import as_trained, kept
 from elltwo.decay.laboratory import Experiment
 from elltwo.decay.policies import Policy, width_multipliers
@@ -91,7 +91,10 @@ def decay_plan(
     batch = batch if batch is not None else batch_from_model(core)
     traced = _trace(core, tensors, batch, forward, loss)
     probed = _probe(core, tensors, traced, batch, forward, loss, wanted=probe)
-    rows = tuple(_row(n, t, core, traced, probed, chosen) for n, t in _with_owners(core, tensors))
+    names = aliases(core)
+    rows = tuple(
+        _row(n, o, names[id(o.tensor)], traced, probed, chosen) for n, o in _with_owners(core, tensors)
+    )
     plan = DecayPlan(
         rows=rows,
         policy=policy,
@@ -137,7 +140,9 @@ def traced_roles(
         If there is no batch to trace, or the forward pass fails.
     """
     if batch is None and forward is None:
-        raise InputError("no batch was given and the model documents none: pass the batch of one training step")
+        raise InputError(
+            "no batch was given and the model documents none: pass the batch of one training step"
+        )
     roles = _trace(model, tensors, batch, forward, loss).roles
     return {i: r.role for i, r in roles.items() if r.role != "unused"}
 
@@ -197,17 +202,18 @@ def _probe(
     return prove(Experiment(model, batch, forward, loss, roles), live)
 
 
-def _with_owners(model: nn.Module, tensors: Mapping[str, torch.Tensor]) -> list[tuple[str, Any]]:
+def _with_owners(model: nn.Module, tensors: Mapping[str, torch.Tensor]) -> list[tuple[str, Owned]]:
     owners = {id(o.tensor): o for o in owned(model)}
     return [(n, owners[id(t)]) for n, t in tensors.items()]
 
 
-def _row(name: str, o: Any, model: nn.Module, traced: Traced, probed: Probe, policy: Policy) -> PlanRow:
+def _row(
+    name: str, o: Owned, names: tuple[str, ...], traced: Traced, probed: Probe, policy: Policy
+) -> PlanRow:
     by_type = role_by_type(o.owners[-1], o.leaf, o.tensor)
     role = traced.roles.get(id(o.tensor), by_type)
     proof = probed.proofs.get(name, Proof("unknown"))
     shown = by_type if role.role == "unused" else role
-    names = aliases(model)[id(o.tensor)]
     row = PlanRow(
         name=name,
         shape=tuple(o.tensor.shape),

@@ -256,7 +256,7 @@ def test_an_unknown_optimizer_is_judged_by_its_groups_only():
 def test_the_pytest_helper_lists_what_is_wrong_and_may_allow_it():
     model, x = mlp(4, 5, 3), torch.randn(2, 4)
     opt = torch.optim.AdamW(model.parameters(), 1e-3)
-    with pytest.raises(AssertionError, match="decayed-bias: Decayed, though shrinking a shift.*'0.bias'"):
+    with pytest.raises(AssertionError, match=r"decayed-bias: Decayed, though shrinking a shift.*'0.bias'"):
         assert_clean(opt, model, x)
     assert_clean(opt, model, x, allow=["decayed-bias"])
 

@@ -88,7 +88,7 @@ def test_after_an_exception_in_the_forward_pass_the_model_is_as_before():
     model = Breaks(at=1)
 
     def act():
-        with pytest.raises(InputError, match="KeyError.*broken on purpose"):
+        with pytest.raises(InputError, match=r"KeyError.*broken on purpose"):
             elltwo.decay_plan(model, IMAGES)
 
     assert_untouched(model, act)
