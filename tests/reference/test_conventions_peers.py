@@ -6,11 +6,13 @@ number, the number is converted to a lambda per raw column, and the two coeffici
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 
 import numpy as np
 import pytest
 
+from elltwo.errors import UsageError
 from elltwo.laws.converting import convert
 
 RNG = np.random.default_rng(20261121)
@@ -382,3 +384,65 @@ def test_implicit_strengths_are_reached_by_a_refit(kind, s):
             np.linalg.norm(closed_form(0.0, s=s)[:-1]) if kind == "fracridge" else 1.0
         )
     assert reached == pytest.approx(goal, rel=1e-10)
+
+
+def test_support_vector_machines_close_the_duality_gap_at_one_over_C():
+    """P(w, b) = lam/2 |w|^2 + sum hinge and its dual agree only at the lambda that was solved."""
+    from sklearn.svm import SVC, SVR
+
+    Z = (X - X.mean(0)) / X.std(0)
+    lam = 2.5
+    sign = 2 * LABEL - 1
+    svc = SVC(kernel="linear", C=convert(lam, "half_mean", "sklearn.SVC", n=1), tol=1e-10).fit(Z, LABEL)
+    w, b = svc.coef_[0], svc.intercept_[0]
+    a = np.abs(svc.dual_coef_[0]) * lam  # the multipliers in units of 1/lam, so 0 <= a <= 1
+    primal = lam / 2 * w @ w + np.maximum(0, 1 - sign * (Z @ w + b)).sum()
+    v = svc.dual_coef_[0] @ Z[svc.support_]
+    assert primal - (a.sum() - lam / 2 * v @ v) < 1e-6 * primal
+    epsilon = 0.3
+    svr = SVR(
+        kernel="linear", C=convert(lam, "half_mean", "sklearn.SVR", n=1), epsilon=epsilon, tol=1e-10
+    ).fit(Z, Y)
+    w, b = svr.coef_[0], svr.intercept_[0]
+    beta = svr.dual_coef_[0] * lam
+    primal = lam / 2 * w @ w + np.maximum(0, np.abs(Y - Z @ w - b) - epsilon).sum()
+    dual = Y[svr.support_] @ beta - epsilon * np.abs(beta).sum() - lam / 2 * w @ w
+    assert np.abs(beta).max() <= 1 + 1e-9
+    assert primal - dual < 1e-6 * primal
+
+
+def test_glum_binomial_is_scikit_learns_logistic_regression_at_the_converted_C():
+    glum = pytest.importorskip("glum")
+    from sklearn.linear_model import LogisticRegression
+
+    Z = (X - X.mean(0)) / X.std(0)
+    alpha = 0.02
+    fit = glum.GeneralizedLinearRegressor(family="binomial", alpha=alpha, l1_ratio=0, gradient_tol=1e-12).fit(
+        Z, LABEL
+    )
+    C = convert(alpha, "glum", "LogisticRegression", n=N)
+    judge = LogisticRegression(C=C, solver="newton-cholesky", tol=1e-14).fit(Z, LABEL)
+    np.testing.assert_allclose(fit.coef_, judge.coef_[0], rtol=1e-8)
+    lam = convert(alpha, "glum", "glmnet(family='binomial', standardize=FALSE)", n=N)
+    assert lam == pytest.approx(alpha)
+
+
+def test_every_convention_that_claims_a_check_is_named_in_this_file_or_is_a_definition():
+    """So that a new row cannot claim a check that nobody wrote."""
+    import ast
+    from pathlib import Path
+
+    from elltwo.laws.conventions import CONVENTIONS
+    from elltwo.laws.conventions.row import BY_DOCS, DEFINITION
+    from elltwo.laws.converting import find
+
+    tree = ast.parse(Path(__file__).read_text(encoding="utf-8"))
+    texts = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    made = {f"sklearn.{name}Regressor" for name in ("Poisson", "Gamma", "Tweedie")}
+    made |= {f"LIBLINEAR -s {kind}" for kind in (0, 2, 11)}
+    named = set()
+    for text in texts | made:
+        with contextlib.suppress(UsageError):
+            named.add(find(text).name)
+    claimed = {row.name for row in CONVENTIONS.values() if row.checked not in (BY_DOCS, DEFINITION, "—")}
+    assert claimed - named == set()
