@@ -98,7 +98,10 @@ class Face(Inspected, BaseEstimator):
             self.coef_standardized_ = self.coef_ * self._column_spread().astype(dtype)
 
     def _column_spread(self) -> np.ndarray:
-        """(p,) standard deviations of the columns: from the spectrum where it used them, else from the rows."""
+        """(p,) standard deviations of the columns: those the penalty used, where it did, else from the rows."""
+        plain = self.free is None and self.strengths is None
+        if self.standardize and plain and self.spectrum_ is not None and self.spectrum_.scale is not None:
+            return self.spectrum_.scale
         problem = self._rows("the standard deviations of the columns")
         mean = column_means(problem.A, problem.weights)
         return column_spread(problem.A, problem.weights, mean)

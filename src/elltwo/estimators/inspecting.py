@@ -141,14 +141,13 @@ class Inspected:
     def leverages(self) -> np.ndarray:
         """(n,) or (n, t) diagonal of the hat matrix at the chosen λ; 0 for rows of weight 0."""
         r = self._spectral("leverages")
-        problem = self._rows("leverages")
+        self._rows("leverages")
         columns = np.column_stack([leverages(r, float(a)) for a in self.solution_.alpha])
         kept = self._fit.kept
         if kept is not None:
             whole = np.zeros((kept.size, columns.shape[1]))
             whole[kept] = columns
             columns = whole
-        assert problem is not None
         return columns[:, 0] if np.unique(self.solution_.alpha).size == 1 else columns
 
     def vif(self, definition: str = "marquardt", target: int = 0) -> np.ndarray:

@@ -50,7 +50,7 @@ def test_weights_that_cannot_be_are_refused(face: type) -> None:
     w[7] = -1
     with pytest.raises(InputError, match="sample_weight must be >= 0, got -1 at row 7"):
         face().fit(A, Y, w)
-    with pytest.raises(InputError, match="0 in every row"):
+    with pytest.raises(InputError, match="zero in every row"):
         face().fit(A, Y, np.zeros(20))
 
 
