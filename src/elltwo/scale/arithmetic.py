@@ -10,7 +10,8 @@ from elltwo.errors import UsageError
 from elltwo.facts.plan import TablePlan
 from elltwo.tables.levels import HEADROOM
 
-BLOCK_ROWS = 16_384
+BLOCK_BYTES = 32 * 2**20  # of one copy of a block; between these numbers of rows:
+FEWEST_ROWS, MOST_ROWS = 4_096, 16_384  # fewer make thin products, more leave the cache
 BLOCK_COPIES = 6  # Arrow batch, decoded columns, gathered columns, their transpose, flags
 PAGE_COPIES = 2 * 2**20  # a decoder holds about two pages of a column
 FIT_COPIES = 8  # P × P matrices at once while one fold is preprocessed and factored
@@ -29,6 +30,7 @@ class Arithmetic:
     nodes : how many of these may be held at once.
     blocks : bytes of the rows in flight.
     fit : bytes of the matrices while folds are factored.
+    block_rows : rows of a block.
     """
 
     columns: int
@@ -37,6 +39,7 @@ class Arithmetic:
     nodes: int
     blocks: int
     fit: int
+    block_rows: int = MOST_ROWS
 
     @property
     def bytes(self) -> int:
@@ -48,7 +51,7 @@ class Arithmetic:
         """The arithmetic in words, announced before the pass."""
         most = _size(self.folds * self.columns**2 * 8)
         return (
-            f"{self.columns:,} stored columns and {self.folds} folds: "
+            f"{self.columns:,} stored columns and {self.folds} fold{'s' * (self.folds != 1)}: "
             f"{self.folds} x {self.columns:,}² x 8 bytes = {most} of moments at most, "
             f"with up to {self.nodes} partial sums, {_size(self.blocks)} of rows in flight and "
             f"{_size(self.fit)} for the fit: about {_size(self.bytes)}, however many rows there are"
@@ -73,9 +76,10 @@ def memory_arithmetic(plan: TablePlan, folds: int, threads: int = 1, derived: in
     cross = sum(a * b for i, a in enumerate(levels) for b in levels[i + 1 :])
     node = 8 * folds * (dense**2 + sum(levels) * dense + cross)
     columns = dense + sum(levels)
-    per_thread = BLOCK_ROWS * 8 * (dense + len(levels)) * BLOCK_COPIES + (numbers + len(levels)) * PAGE_COPIES
+    rows = max(FEWEST_ROWS, min(MOST_ROWS, BLOCK_BYTES // (8 * (dense + len(levels)))))
+    per_thread = rows * 8 * (dense + len(levels)) * BLOCK_COPIES + (numbers + len(levels)) * PAGE_COPIES
     nodes = 2 + threads if node > 64 * 2**20 else 14 + threads
-    return Arithmetic(columns, folds, node, nodes, threads * per_thread, FIT_COPIES * 8 * columns**2)
+    return Arithmetic(columns, folds, node, nodes, threads * per_thread, FIT_COPIES * 8 * columns**2, rows)
 
 
 def free_memory() -> int | None:

@@ -16,7 +16,7 @@ from elltwo.facts.problem import Penalty, Problem
 from elltwo.facts.rotated import Fold, Rotated
 from elltwo.facts.spectrum import Origin
 from elltwo.scale.job import Job, Leaf, refuse_changed
-from elltwo.scale.passing import BATCH_ROWS, beside, fold_numbers
+from elltwo.scale.passing import beside, fold_numbers
 from elltwo.shrinking.path import coefficients
 from elltwo.tables.batches import Batcher
 from elltwo.tables.forest import Node, add_node
@@ -30,9 +30,10 @@ def leaf_triangles(job: Job, leaf: Leaf, m: MixedMoments) -> Triangles:
     """Triangles of one leaf, in the layout of the first pass's moments."""
     refuse_changed(job, leaf)
     batcher = Batcher(job.plan)
+    rows = job.arithmetic.block_rows
     out = Triangles.empty(job.rule.k, m.starts[-1])
     with threadpool_limits(1):
-        for batch in iter_batches(job.source, job.plan, BATCH_ROWS, only=leaf.parts, batcher=batcher):
+        for batch in iter_batches(job.source, job.plan, rows, only=leaf.parts, batcher=batcher):
             keep = ~np.isnan(batch.targets).any(axis=1)
             u = stored_rows(
                 m,

@@ -23,7 +23,6 @@ from elltwo.tables.momentset import MomentSet
 from elltwo.tables.planmoments import stored_categories, stored_numbers
 from elltwo.tables.read import iter_batches
 
-BATCH_ROWS = 16_384  # fits the cache; see docs/why/planning-scale.md
 SAVE_SECONDS = 30.0
 
 
@@ -65,9 +64,9 @@ def leaf_moments(job: Job, leaf: Leaf, seen: Callable[[int], None] | None = None
         stored_numbers(plan, job.derived), stored_categories(plan), job.rule.k, plan.max_levels
     )
     batcher = Batcher(plan)
-    left_out = 0
+    left_out, rows = 0, job.arithmetic.block_rows
     with threadpool_limits(1):
-        for batch in iter_batches(job.source, plan, BATCH_ROWS, only=leaf.parts, batcher=batcher):
+        for batch in iter_batches(job.source, plan, rows, only=leaf.parts, batcher=batcher):
             left_out += _gather(gatherer, batch, job)
             if seen is not None:
                 seen(batch.rows)
