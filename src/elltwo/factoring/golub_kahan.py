@@ -162,11 +162,13 @@ class KrylovMap:
     Attributes
     ----------
     form : standard form; vectors : (k, size) Vₖᵀ; W : (k, r) right singular vectors of B.
+    square : (k, k) B without its last row: UₖᵀA = square · Vₖᵀ, so V squareᵀsquare Vᵀ ≤ AᵀA.
     """
 
     form: OperatorForm
     vectors: np.ndarray
     W: np.ndarray
+    square: np.ndarray
 
     def __matmul__(self, y: np.ndarray) -> np.ndarray:
         """(n, ...) coefficients of the coordinates y (r, ...)."""
@@ -210,7 +212,7 @@ def krylov_rotated(
     directions = min(m - form.Q.shape[1], form.size)
     spectrum = Spectrum(
         s=s[:r],
-        map=KrylovMap(form, run.vectors, Wt[:r].T),
+        map=KrylovMap(form, run.vectors, Wt[:r].T, B[:-1]),
         rows=None,
         free=Free(False, np.zeros(n), form.T),
         shape=(m, n),

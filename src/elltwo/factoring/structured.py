@@ -1,7 +1,7 @@
 """Spectrum from a diagonal form: exact directions when they are few, bins of them when they are many.
 
 Selection curves are sums over directions of smooth functions of s²; eight bins per octave of s², each
-at its mean, change them by about 1e-4 and make a choice of λ cost little beside the transforms.
+at its mean, change them by less than 1e-3 and make a choice of λ cost little beside the transforms.
 """
 
 from __future__ import annotations
@@ -130,6 +130,7 @@ def factor_structured(
     make = _exact if keep_all else _binned
     s, z, mapping, trace, dropped = make(diagonal, parts, data)
     inside = np.array([column @ column for column in b.T]) - (free_rows.z**2).sum(axis=0)
+    inside = np.maximum(inside, 0.0)
     lost = _outside(diagonal, b, inside - (z**2).sum(axis=0), dropped)
     spectrum = Spectrum(
         s=s,
@@ -215,7 +216,10 @@ def _binned(diagonal: Diagonal, parts: Parts, data: tuple[np.ndarray, ...]):  # 
     mean = np.bincount(bins, weights=parts.gamma2) / np.maximum(count, 1)
     total = np.bincount(bins, weights=energy)
     used = np.flatnonzero(count[1:])[::-1] + 1  # bin 0 holds what is free or dropped
-    s = np.sqrt(mean[used])
-    trace = Trace(s, count[used].astype(float))
+    # the data see a bin at the mean of s² weighted by their energy, traces at its plain mean
+    weighted = np.bincount(bins, weights=energy * parts.gamma2)[used]
+    seen = np.divide(weighted, total[used], out=mean[used].copy(), where=total[used] > 0)
+    s = np.sqrt(seen)
+    trace = Trace(np.sqrt(mean[used]), count[used].astype(float))
     dropped = int(count[0]) - parts.free.size
     return s, np.sqrt(total[used])[:, None], BinnedMap(), trace, dropped

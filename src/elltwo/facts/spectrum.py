@@ -241,7 +241,7 @@ class Spectrum:
 
     def condition(self, alpha: float = 0.0) -> float:
         """(s₁² + λ)/(s_k² + λ), with s_k = 0 where truncation dropped a direction."""
-        if self.s.size == 0:
+        if self.s.size == 0 or np.isinf(alpha):
             return 1.0
         low = 0.0 if self.dropped else float(self.s[-1]) ** 2
         denominator = low + alpha

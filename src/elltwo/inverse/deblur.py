@@ -12,10 +12,6 @@ from elltwo.inverse.face import reconstruct
 from elltwo.inverse.reconstruction import Reconstruction
 from elltwo.operators import convolution
 
-LARGE = (
-    128 * 128
-)  # pixels from which plain GCV is as good as any rule here, measured in benchmarks/inverse.py
-
 
 @dataclass(frozen=True)
 class Deblurred:
@@ -47,8 +43,8 @@ def deblur(
 ) -> Deblurred:
     """Undo a known blur: min ‖PSF * x − b‖² + λ²‖Lx‖² for each channel of a picture (h, w) or (h, w, c).
 
-    ``rule="auto"`` is discrepancy where ``noise`` (standard deviation per pixel) is known; else GCV for
-    pictures of more than 128² pixels and robust GCV for smaller ones.
+    ``rule="auto"`` is discrepancy where ``noise`` (standard deviation per pixel) is known, else robust GCV:
+    plain GCV is a little sharper where the boundary fits exactly, and ruins the picture where it does not.
 
     Raises
     ------
@@ -62,8 +58,6 @@ def deblur(
         )
     if pixels.shape[0] * pixels.shape[1] < 2:
         raise InputError("a picture of one pixel cannot be deblurred: there is nothing around it to undo")
-    if rule == "auto" and noise is None and pixels.shape[0] * pixels.shape[1] >= LARGE:
-        rule = "gcv"
     A = convolution(psf, pixels.shape[:2], boundary)  # type: ignore[arg-type]  # checked there
     layers = pixels[:, :, None] if pixels.ndim == 2 else pixels
     answers = []

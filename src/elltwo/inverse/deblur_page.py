@@ -68,9 +68,7 @@ def _figure(picture: Picture, caption: str) -> str:
     data = base64.b64encode(preview(picture)).decode()
     height, width = picture.shape
     alt = f"{caption}, {width} by {height} pixels"
-    return (
-        f'<figure><img alt="{alt}" src="data:image/jpeg;base64,{data}"><figcaption>{alt}</figcaption></figure>'
-    )
+    return f'<figure><img alt="{alt}" src="data:image/jpeg;base64,{data}"><figcaption>{alt}</figcaption></figure>'
 
 
 def _table(psf: str, boundary: str, result: Deblurred) -> str:

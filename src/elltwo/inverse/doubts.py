@@ -12,7 +12,8 @@ from elltwo.inverse.prepare import Prepared
 from elltwo.operators import ConvolutionOperator
 
 DISAGREE = 10.0  # factor in λ = √α between the rule that decided and GCV
-BORDER = 4.0  # mean squared residual within a PSF's reach of the border over that inside
+BORDER = 2.0  # mean squared residual within a PSF's reach of the border over that inside
+LOUD = 2.0  # root mean square of the solution, seen through the PSF's sum, over that of the data
 
 
 def doubts(p: Prepared, r: Rotated, selection: Selection, solution: Solution) -> tuple[Finding, ...]:
@@ -92,14 +93,13 @@ def _border(p: Prepared, solution: Solution) -> Finding | None:
     outside = (residual.sum() - inner.sum()) / (residual.size - inner.size)
     inside = float(inner.mean())
     ratio = float(outside) / inside if inside > 0 else (np.inf if outside > 0 else 1.0)
-    amplitude = float(
-        np.sqrt((solution.coef[:, 0] ** 2).mean()) / max(np.sqrt((p.b[:, 0] ** 2).mean()), 1e-300)
-    )
-    if ratio <= BORDER and amplitude <= 10:
+    size = np.sqrt((solution.coef[:, 0] ** 2).mean()) * abs(A.psf.sum())
+    amplitude = float(size / max(np.sqrt((p.b[:, 0] ** 2).mean()), 1e-300))
+    if ratio <= BORDER and amplitude <= LOUD:
         return None
     seen = f"The residual gathers at the border ({ratio:.2g} times that inside)"
     if ratio <= BORDER:
-        seen = f"The solution is {amplitude:.2g} times larger than the data"
+        seen = f"The solution is {amplitude:.2g} times as large as the data"
     sentence = f"{seen}: the {A.boundary!r} boundary does not fit."
     return Finding(
         "boundary-mismatch",
@@ -107,5 +107,5 @@ def _border(p: Prepared, solution: Solution) -> Finding | None:
         ratio,
         BORDER,
         sentence,
-        "Try boundary='reflective', or crop the border.",
+        "Try boundary='reflective', rule='rgcv', or crop the border.",
     )

@@ -1,0 +1,117 @@
+"""What a reconstruction rests on, as numbers: Picard plot, L-curve, resolution, posterior spread.
+
+Each returns a named object that figures draw and reports print.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from elltwo.errors import UsageError
+from elltwo.factoring.golub_kahan import KrylovMap
+from elltwo.facts.rotated import Rotated
+from elltwo.inverse.reconstruction import Reconstruction
+from elltwo.laws.ridge import filter_factors
+from elltwo.shrinking.path import norms, residuals
+
+
+@dataclass(frozen=True)
+class Picard:
+    """The discrete Picard condition: s, |uᵀb| and |uᵀb|/s per direction, and the filter in force.
+
+    Attributes
+    ----------
+    s, data, solution, filter : (k,); per direction, or root mean square over a bin's directions.
+    noise : level that |uᵀb| of pure noise would have.
+    """
+
+    s: np.ndarray
+    data: np.ndarray
+    solution: np.ndarray
+    filter: np.ndarray
+    noise: float
+
+
+@dataclass(frozen=True)
+class LCurve:
+    """‖A x − b‖ against ‖L(x − x0)‖ over λ = √alpha, and where the choice sits."""
+
+    lam: np.ndarray
+    residual: np.ndarray
+    size: np.ndarray
+    chosen: int
+
+
+def picard(answer: Reconstruction) -> Picard:
+    """Data of the Picard plot. Hansen, BIT 30 (1990) 658."""
+    r = answer.rotated
+    exact = r.spectrum.trace is None or r.spectrum.trace.sampled
+    each = 1.0 if exact else np.sqrt(r.spectrum.counted.count)
+    data = np.abs(r.z[:, 0]) / each
+    f = filter_factors(r.spectrum.s, answer.solution.alpha[:1])[:, 0]
+    return Picard(r.spectrum.s, data, data / r.spectrum.s, f, float(np.atleast_1d(answer.noise)[0]))
+
+
+def l_curve(answer: Reconstruction, points: int = 120) -> LCurve:
+    """Data of the L-curve over the strengths that the spectrum spans."""
+    r, alpha = answer.rotated, float(answer.solution.alpha[0])
+    s = r.spectrum.s
+    alphas = np.geomspace(max(s[-1] ** 2, s[0] ** 2 * 1e-14) * 1e-2, s[0] ** 2 * 1e2, points)
+    chosen = int(np.argmin(np.abs(np.log(alphas) - np.log(np.clip(alpha, alphas[0], alphas[-1])))))
+    return LCurve(np.sqrt(alphas), np.sqrt(residuals(r, alphas)[:, 0]), norms(r, alphas)[:, 0], chosen)
+
+
+def resolution(answer: Reconstruction) -> np.ndarray:
+    """(n, n) R with E x_λ = R x for true x and x0 = 0: R = V f V⁺ + free part.
+
+    Column j is the reconstruction of a unit spike. V⁺ is found from V itself, so this asks for a
+    spectrum that keeps every direction and for n of a few thousand at most.
+    """
+    r = answer.rotated
+    V, T = _map(r), r.spectrum.free.T
+    f = filter_factors(r.spectrum.s, answer.solution.alpha[:1])[:, 0]
+    basis = np.hstack([V, T])
+    inverse = np.linalg.pinv(basis)
+    return basis @ (np.concatenate([f, np.ones(T.shape[1])])[:, None] * inverse)
+
+
+def posterior_sd(answer: Reconstruction) -> np.ndarray:
+    """(n,) standard deviation of x given b, prior N(x0, σ²/α (LᵀL)⁻¹) and the noise of the answer.
+
+    cov = σ²(V (S² + α)⁻¹ Vᵀ + T Tᵀ), exact where no direction is missing. With L = I missing directions
+    keep their prior variance σ²/α, which is exact for them. After k Golub–Kahan steps AᵀA is bounded
+    below by that part of it which the steps have seen, and the spread from above, more closely with
+    every step. Calvetti, Hansen & Reichel, ETNA 15 (2003) 2.
+
+    Raises
+    ------
+    UsageError
+        If directions are missing and L is not the identity.
+    """
+    r, alpha = answer.rotated, float(answer.solution.alpha[0])
+    sigma, mapping = float(np.atleast_1d(answer.noise)[0]), r.spectrum.map
+    if isinstance(mapping, KrylovMap) and mapping.form.lift is None:
+        _, s, Wt = np.linalg.svd(mapping.square)
+        return sigma * _spread(mapping.vectors.T @ Wt.T, s, alpha)
+    s, V, T = r.spectrum.s, _map(r), r.spectrum.free.T
+    if s.size + T.shape[1] >= V.shape[0] and not isinstance(mapping, KrylovMap):
+        return sigma * np.sqrt((V**2) @ (1.0 / (s**2 + alpha)) + (T**2).sum(axis=1))
+    lengths_are_one = np.allclose(np.einsum("ij,ij->j", V, V), 1.0, atol=1e-6)
+    if not lengths_are_one or T.shape[1]:
+        raise UsageError(
+            "the posterior spread needs every direction when L is not the identity, and some are missing: "
+            "use method='svd' or 'bidiagonal' on a problem with as many data as unknowns, or L=None"
+        )
+    return sigma * _spread(V, s, alpha)
+
+
+def _spread(V: np.ndarray, s: np.ndarray, alpha: float) -> np.ndarray:
+    """(n,) √diag((AᵀA + α)⁻¹) for orthonormal V: what V does not span keeps 1/α."""
+    missing = np.maximum(1 - (V**2).sum(axis=1), 0.0) / alpha
+    return np.sqrt((V**2) @ (1.0 / (s**2 + alpha)) + missing)
+
+
+def _map(r: Rotated) -> np.ndarray:
+    return np.asarray(r.spectrum.map.toarray())
