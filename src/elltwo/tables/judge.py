@@ -153,7 +153,7 @@ def _declared_date(
     return ColumnPlan(name, "date", "declared a date", parts=parts)
 
 
-def judge_target(table: Table, name: str, na: tuple[str, ...], task: str) -> ColumnPlan:
+def judge_target(table: Table, name: str, na: tuple[str, ...], task: str, sampled: bool) -> ColumnPlan:
     """The plan of a target: numbers to regress, class labels to classify.
 
     Raises
@@ -163,7 +163,7 @@ def judge_target(table: Table, name: str, na: tuple[str, ...], task: str) -> Col
     """
     column = table.arrow.column(name)
     kind = family(column.type)
-    if column.null_count == len(column):
+    if column.null_count == len(column) and not sampled:
         raise DataError(
             f"every value of the target {name!r} is missing in {table.name}: choose another target"
         )
@@ -173,6 +173,8 @@ def judge_target(table: Table, name: str, na: tuple[str, ...], task: str) -> Col
         return ColumnPlan(name, kind, "target")
     if kind == "text":
         counts = label_counts(column, frozenset(na))
+        if not counts and sampled:
+            return ColumnPlan(name, "number", "target")
         if not counts:
             raise DataError(
                 f"every value of the target {name!r} is missing in {table.name}: choose another target"

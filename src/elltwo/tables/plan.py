@@ -156,7 +156,7 @@ def _judge_all(request: Request, table: Table, sampled: bool) -> TablePlan:
         )
         columns.append(column)
         notes += remarks
-    targets = tuple(judge_target(table, n, request.na, request.task) for n in request.targets)
+    targets = tuple(judge_target(table, n, request.na, request.task, sampled) for n in request.targets)
     plan = TablePlan(
         tuple(columns),
         targets,

@@ -2,42 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from elltwo.errors import DataError
 from elltwo.tables import csv
+from elltwo.tables.missing import spellings
 from elltwo.tables.parquet import OpenFile
 from elltwo.tables.readers import Source, parts, raws
 from elltwo.tables.source import Origin, Table
-from elltwo.tables.storage import Storage, sample_cells, storage_of
+from elltwo.tables.storage import Storage, judge_cells, sample_cells
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS, PLACES = 8192, 12  # rows of each place; row groups that are looked into
+PARSED = 1000  # cells of a column of numbers that are parsed: its kind is known already
 
 
 def sample_table(source: Source, na: Iterable[str], text: Iterable[str]) -> Table:
     """The sample as a table. Its rows have no true row numbers: judge kinds by it, never values."""
-    storage = storage_of(source.texts, na, text)
-    arrow = _cells(source, storage) if source.kind == "csv" else _blocks(source, storage)
+    known = spellings(na)
+    if source.kind == "csv":
+        cells = sample_cells(source.texts)
+        storage = judge_cells(cells, source.texts[0].decimal, known).as_text(text)
+        arrow = _cells(source, cells, storage)
+    else:
+        storage = Storage(na=known)
+        arrow = _blocks(source, storage)
     if not arrow.num_rows:
         raise DataError(f"{source.name} has column names and no rows")
     return Table(arrow, (Origin(source.name),), source.name, source.names, na=storage.na)
 
 
-def _cells(source: Source, storage: Storage) -> pa.Table:
+def _cells(source: Source, cells: Mapping[str, list[str]], storage: Storage) -> pa.Table:
     import pyarrow as pa
 
-    cells, columns = sample_cells(source.texts), {}
+    columns = {}
     for name, column in cells.items():
         blank = set(storage.na)
         if name in storage.numbers:
-            columns[name] = pa.array(
-                [_float(v, blank, source.texts[0].decimal) for v in column], pa.float64()
-            )
+            few = [_float(v, blank, source.texts[0].decimal) for v in column[:PARSED]]
+            columns[name] = pa.array(few + [None] * (len(column) - len(few)), pa.float64())
         else:
             columns[name] = pa.array(
                 [None if v in blank else v for v in column], pa.utf8()

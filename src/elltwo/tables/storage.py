@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from elltwo.tables import csv
 from elltwo.tables.missing import spellings
 
+JUDGED = 5000  # distinct values that are looked at
 NUMBER_SHARE = 0.8  # of the distinct values of a text column: from here on, what is no number is a mistake
 
 
@@ -29,7 +30,7 @@ def storage_of(texts: Sequence[csv.Text], na: Iterable[str] = (), text: Iterable
     known = spellings(na)
     if not texts:
         return Storage(na=known)
-    return _judge(sample_cells(texts), texts[0].decimal, known).as_text(text)
+    return judge_cells(sample_cells(texts), texts[0].decimal, known).as_text(text)
 
 
 def sample_cells(texts: Sequence[csv.Text]) -> Mapping[str, list[str]]:
@@ -45,12 +46,13 @@ def sample_cells(texts: Sequence[csv.Text]) -> Mapping[str, list[str]]:
     return cells
 
 
-def _judge(cells: Mapping[str, list[str]], decimal: str, na: tuple[str, ...]) -> Storage:
+def judge_cells(cells: Mapping[str, list[str]], decimal: str, na: tuple[str, ...]) -> Storage:
+    """Which columns of a sample are numbers, and which text repeats too rarely for a dictionary."""
     numbers, plain, padded = set(), set(), dict.fromkeys(na)
     for name, column in cells.items():
-        distinct = set(column)
+        distinct = dict.fromkeys(column)  # in the order of the file: the same judgement every time
         padded.update(dict.fromkeys(v for v in distinct if v.strip() in padded))
-        distinct -= set(padded)
+        distinct = {v: None for v in distinct if v not in padded}
         if distinct and number_share(distinct, decimal) >= NUMBER_SHARE:
             numbers.add(name)
         elif len(distinct) > max(1000, len(column) // 2):
@@ -59,8 +61,9 @@ def _judge(cells: Mapping[str, list[str]], decimal: str, na: tuple[str, ...]) ->
 
 
 def number_share(distinct: Iterable[str], decimal: str = ".") -> float:
-    """The share of the values that are written as plain numbers."""
+    """The share of the values, or of some spread over them, that are written as plain numbers."""
     values = list(distinct)
+    values = values[:: max(1, len(values) // JUDGED)]
     if decimal != ".":
         values = [v.replace(decimal, ".") for v in values]
     return sum(csv.NUMBER.fullmatch(v.strip()) is not None for v in values) / max(len(values), 1)
