@@ -21,7 +21,9 @@ def report_failure(code: int, kind: str, sentence: str, as_json: bool) -> int:
     if as_json:
         text = json.dumps({"error": {"code": code, "type": kind, "message": sentence}}, ensure_ascii=False)
     else:
-        text = f"elltwo: {sentence}"
+        from elltwo.cli.words import clean
+
+        text = f"elltwo: {clean(sentence)}"
     with suppress(OSError):  # nobody may listen; the exit code still speaks
         sys.stderr.write(text + "\n")
     return code

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from elltwo.cli.console import WIDTH
+from elltwo.cli.words import clean, short
 from elltwo.errors import DataError, UsageError
 from elltwo.facts.plan import TablePlan
 
@@ -133,14 +134,14 @@ def _wrapped(label: str, words: Iterable[str]) -> list[str]:
     """``label  word, word, ...`` over lines of at most 80 columns."""
     from textwrap import wrap
 
-    text = ", ".join(words)
+    text = clean(", ".join(words))
     lines = wrap(text, WIDTH - 14, break_long_words=False) or [""]
     return [f"  {label:<11} {lines[0]}", *(f"  {'':<11} {line}" for line in lines[1:])]
 
 
 def plan_text(plan: TablePlan, rows: int, most: int = 24) -> str:
     """What becomes of each column, at most 80 columns wide."""
-    target = ", ".join(t.name for t in plan.targets) or "nothing yet"
+    target = short(", ".join(t.name for t in plan.targets) or "nothing yet", 30)
     head = f"{rows:,} rows, {len(plan.used)} columns, {len(plan.feature_names)} features, to predict {target}"
     lines = [head]
     for kind, label in (
@@ -159,7 +160,7 @@ def plan_text(plan: TablePlan, rows: int, most: int = 24) -> str:
         shown = [*names[:most], f"and {len(names) - most} more"] if len(names) > most else names
         lines += _wrapped("left out", [*shown[:-1], f"{shown[-1]} ({reason})" if reason else shown[-1]])
     helpers = {"weights": plan.weights, "group": plan.group, "folds": plan.fold_column}
-    lines += [f"  {label:<11} {name}" for label, name in helpers.items() if name]
+    lines += [f"  {label:<11} {short(name, 60)}" for label, name in helpers.items() if name]
     return "\n".join(lines)
 
 

@@ -119,6 +119,7 @@ def _elsewhere(fitted: Fitted, t: int, alpha: float) -> list[str]:
 
     standardized = fitted.asked.standardize
     ridge = f"{'StandardScaler + ' if standardized else ''}Ridge(alpha={alpha:.6g})"
+    ridge = ridge if math.isfinite(alpha) else "DummyRegressor(), the mean alone"
     lines = [f"  {'in scikit-learn':<28} {ridge}"]
     if fitted.loaded.plan.task == "classify" or not math.isfinite(alpha):
         return lines

@@ -45,8 +45,14 @@ def percent(share: float) -> str:
     return f"{value:.0f} %" if abs(value) >= 1 or value == 0 else f"{value:.1g} %"
 
 
+def clean(text: str) -> str:
+    """Text from a file made harmless: no control character reaches the terminal."""
+    return "".join(c if c.isprintable() else "?" if c != "\n" else " " for c in text)
+
+
 def short(name: str, width: int) -> str:
     """A name cut in the middle, so that its end (a level, a unit) stays."""
+    name = clean(name)
     if len(name) <= width:
         return name
     head = (width - 1) // 2
@@ -56,7 +62,7 @@ def short(name: str, width: int) -> str:
 def paragraph(text: str, indent: str = "  ", hang: str | None = None) -> list[str]:
     """Lines of at most 80 columns."""
     return wrap(
-        text,
+        clean(text),
         WIDTH,
         initial_indent=indent,
         subsequent_indent=indent if hang is None else hang,

@@ -269,3 +269,27 @@ def test_nothing_on_standard_input_is_said():
     ran = spawn("fit", "-", "-t", "y")
     assert ran.code == 3
     assert "standard input is empty" in ran.err
+
+
+def test_control_characters_in_names_and_levels_never_reach_the_terminal(capsys, tmp_path):
+    evil = "\x1b[2J\x07bad"
+    rows = "".join(f"{i},{evil}{i % 3},{i * 2 + i % 3}\n" for i in range(20))
+    (tmp_path / "t.csv").write_text(f"{evil}x,town,y\n{rows}")
+    ran = run(capsys, "fit", tmp_path / "t.csv", "-t", "y")
+    assert ran.code == 0, ran.err
+    assert "\x1b" not in ran.out + ran.err
+    assert "\x07" not in ran.out + ran.err
+    ran = run(capsys, "fit", tmp_path / "t.csv", "-t", "town", "-q")
+    assert ran.code == 3
+    assert "\x1b" not in ran.err
+
+
+def test_columns_that_do_not_help_are_said_to_be_no_help(capsys, tmp_path):
+    rng = np.random.default_rng(4)
+    rows = "".join(f"{a!r},{b!r},{y!r}\n" for a, b, y in rng.normal(size=(30, 3)).tolist())
+    (tmp_path / "t.csv").write_text("a,b,y\n" + rows)
+    ran = run(capsys, "fit", tmp_path / "t.csv", "-t", "y", "--alpha", "inf")
+    assert ran.code == 0, ran.err
+    assert "λ = infinite" in ran.out
+    assert "the mean alone" in ran.out
+    assert "Ridge(alpha=inf)" not in ran.out
