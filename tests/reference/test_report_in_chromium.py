@@ -76,7 +76,8 @@ def compare(browser, problem, alpha, folds=None, rtol=1e-9):
     seen = browser.ask(COLUMNS)
     got = np.array([seen[str(j)] for j in range(coef.size)])
     np.testing.assert_allclose(got, coef, rtol=rtol, atol=rtol * np.abs(coef).max())
-    shown_alpha, df, error, _, intercept = browser.ask(READOUT)
+    shown_alpha, df, error, _ = browser.ask(READOUT)
+    intercept = browser.ask("document.getElementById('intercept').value")
     assert float(shown_alpha.replace("Infinity", "inf")) == pytest.approx(alpha)
     assert float(df) == pytest.approx(solution.df[0], rel=rtol)
     assert float(error) == pytest.approx(mse, rel=rtol)
@@ -162,6 +163,17 @@ def test_nothing_sticks_out_of_the_window(browser, page, width):
     for report in (diabetes(), spectra()):
         browser.open(page(report))
         assert browser.ask("document.documentElement.scrollWidth") <= width
+
+
+def test_the_slider_stays_in_view_while_the_page_scrolls(browser, page):
+    for width in (1200, 390):
+        browser.screen(width)
+        browser.open(page(diabetes()))
+        top, height = browser.ask(
+            "(scrollTo(0, 2500), (b => [b.top, b.height])(document.getElementById('bar').getBoundingClientRect()))"
+        )
+        assert abs(top) < 1
+        assert height < 0.2 * 900
 
 
 def test_dark_paper_gets_light_ink(browser, page):

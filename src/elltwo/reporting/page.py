@@ -70,6 +70,7 @@ def render(
     *,
     lead: str | None = None,
     top: str = "",
+    bar: str = "",
     footer: str | None = None,
     script: str | None = None,
     data: Any = None,
@@ -82,6 +83,7 @@ def render(
     sections : its landmarks, in order.
     lead : the sentence that comes first.
     top : HTML between the lead and the first section.
+    bar : HTML that may stay in view while the page scrolls.
     footer : plain text; by default the program and its version.
     script : JavaScript that runs at the end; allowed by its hash.
     data : what the script reads from ``#page-data``, plain data.
@@ -98,6 +100,7 @@ def render(
             title=title,
             lead=lead,
             top=Markup(top),
+            bar=Markup(bar),
             sections=[Section(s.id, s.heading, Markup(s.body)) for s in sections],
             footer=footer or f"Made by elltwo {__version__}. This file needs no network and sends nothing.",
             style=Markup(style),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from elltwo.errors import DataError
 from elltwo.reporting import figures
 from elltwo.reporting.figures.intervals import MOST
 from elltwo.reporting.figures.svg import to_svg
@@ -32,13 +33,33 @@ CAPTIONS = {
 
 
 def html(report: dict[str, Any]) -> str:
-    """The report as one self-contained HTML page."""
+    """The report as one self-contained HTML page.
+
+    Raises
+    ------
+    DataError : the dict is no report, or one that was damaged on its way (a model file may come from anywhere).
+    """
+    from jinja2 import TemplateError
+
+    if report.get("kind") != "elltwo-report":
+        raise DataError(
+            "this is not a report: make one with elltwo.reporting.collect, or `elltwo fit --report`"
+        )
+    try:
+        return _page(report)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, TemplateError) as error:
+        raise DataError(f"this report is damaged ({error!r}): fit again to make a new one") from error
+
+
+def _page(report: dict[str, Any]) -> str:
     macros = environment().get_template("report.html").module
     drawn = {name: _figure(report, name) for name in CAPTIONS}
     sections = [
         Section("error", "How well does it predict?", macros.error(report)),
         Section("choice", "How strong is the regularization?", macros.strengths(report)),
-        Section("curves", "Why this strength?", macros.pair([drawn["selection"], drawn["path"]])),
+        Section(
+            "curves", "Why this strength?", macros.legend() + macros.pair([drawn["selection"], drawn["path"]])
+        ),
         Section(
             "inside",
             "What does it do?",
@@ -59,7 +80,8 @@ def html(report: dict[str, Any]) -> str:
         report["title"],
         sections,
         lead=report["sentence"],
-        top=macros.top(report) + macros.bar(report),
+        top=macros.top(report),
+        bar=macros.bar(report),
         script=text_of("slider.js"),
         data=data,
     )

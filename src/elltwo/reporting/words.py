@@ -90,8 +90,14 @@ def percent(share: float) -> str:
     return f"{x:.0f}%" if abs(x) >= 10 else f"{x:.1f}%"
 
 
+def printable(name: str) -> str:
+    """A name without line breaks and control characters, which a drawing cannot hold."""
+    return "".join(c if c.isprintable() else "·" for c in name)
+
+
 def short(name: str, most: int = 18) -> str:
     """A name that fits beside a line: its middle gives way, for names differ most often at their ends."""
+    name = printable(name)
     if len(name) <= most:
         return name
     head = (most - 1) // 2
@@ -101,7 +107,7 @@ def short(name: str, most: int = 18) -> str:
 def distinct(names: list[str], most: int = 18) -> list[str]:
     """Names that fit, without what all long ones begin and end with; two of them stay two."""
     if len(names) < 2 or max(map(len, names)) <= most:
-        return list(names)
+        return [printable(name) for name in names]
     head = _shared(names)
     tail = _shared([name[head:][::-1] for name in names])
     if head + tail < 4:

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from elltwo.errors import OutputError
+from elltwo.errors import DataError, OutputError
 from elltwo.facts.problem import Problem
 from elltwo.reporting import html, write_html
 from elltwo.reporting.page import Section, render
@@ -113,8 +113,18 @@ def test_a_page_stays_below_a_megabyte(name):
 
 
 def test_the_largest_page_stays_below_a_megabyte():
-    A, b = random_table(n=260, p=212)
-    assert len(html(report_of(Problem(A, b))).encode()) < 1_000_000
+    A, b = random_table(n=260, p=200)
+    column = {
+        "name": "a column with a rather long name",
+        "kind": "number",
+        "reason": "all values are numbers",
+    }
+    report = report_of(Problem(A, b), names=[f"a column with a rather long name {i}" for i in range(200)])
+    assert report["slider"]["all"]
+    report["plan"] = {"columns": [column | {"levels": [], "missing": False}] * 5000, "notes": []}
+    text = html(report)
+    assert len(text.encode()) < 1_000_000
+    assert "The other 4700 are in the model file." in text
 
 
 def test_names_from_a_table_cannot_become_markup():
@@ -125,6 +135,26 @@ def test_names_from_a_table_cannot_become_markup():
     assert "<img" not in text
     assert "<b>&amp;" not in text.replace("<b>&amp;amp;", "")
     assert Reader(text).wrong == []
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["$\\bad{", "price_$ of $x_1$", "a\nb\x0bc", "тепло 温度", "%s {} <&>", ""])
+def test_a_column_may_have_any_name(name):
+    A, b = random_table(p=3)
+    text = html(report_of(Problem(A, b), names=[name, "b", "c"], target=name))
+    assert Reader(text).wrong == []
+
+
+def test_a_damaged_report_is_refused_in_one_sentence():
+    good = diabetes()
+    for broken in (
+        {},
+        {"kind": "elltwo-report"},
+        good | {"path": None},
+        good | {"findings": [{"severity": "x"}]},
+    ):
+        with pytest.raises(DataError, match="report"):
+            html(broken)
 
 
 @pytest.mark.parametrize("name", ["infinity", "zero", "constant target", "interpolating", "one column", "two targets",

@@ -8,7 +8,7 @@ import numpy as np
 
 from elltwo.reporting.figures.axes import empty, numbers, side_labels, strength_axis, zero_line
 from elltwo.reporting.figures.style import ACCENT, FAINT, GREEN, MUTED, ORANGE, SERIES, canvas, styled
-from elltwo.reporting.words import RULE_NAMES, num, nums
+from elltwo.reporting.words import RULE_NAMES, num, nums, printable
 
 NAMED = 8
 TOP = 1.25
@@ -32,7 +32,7 @@ def path(report: dict[str, Any]) -> Any:
     strength_axis(ax, report)
     ax.yaxis.tick_right()
     numbers(ax)
-    unit = f"effect of one sd on {report['target']}" if data["known_sd"] else "coefficient"
+    unit = f"effect of one sd on {printable(report['target'])}" if data["known_sd"] else "coefficient"
     ax.yaxis.set_label_position("right")
     ax.set_ylabel(unit if len(unit) < 42 else "effect of one standard deviation")
     ax.spines["left"].set_visible(False)

@@ -6,6 +6,10 @@ drawing reads on light and dark paper. Adapted from Okabe & Ito's palette for co
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
 INK = "#1f2430"
@@ -26,8 +30,8 @@ PALETTE = {
     "purple": PURPLE, "pink": PINK, "gold": GOLD, "cyan": CYAN, "slate": SLATE,
 }  # fmt: skip
 SERIES = (ACCENT, ORANGE, GREEN, PURPLE, PINK, GOLD, CYAN, SLATE)
-WIDTH, HEIGHT = 4.9, 3.5  # inches: one column of the page, and about one phone
-SIZE = 9.5
+WIDTH, HEIGHT = 4.9, 3.7  # inches: one column of the page, and about one phone
+SIZE = 10.5
 
 RC: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -38,6 +42,7 @@ RC: dict[str, Any] = {
     "ytick.labelsize": SIZE - 1,
     "legend.fontsize": SIZE - 1,
     "text.color": INK,
+    "text.parse_math": False,  # a column may be called price_$
     "axes.labelcolor": MUTED,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
@@ -67,23 +72,29 @@ RC: dict[str, Any] = {
 
 def canvas(width: float = WIDTH, height: float = HEIGHT) -> tuple[Any, Any]:
     """A Figure with one Axes in this look; no pyplot state is touched."""
-    import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(RC):
+    with look():
         figure = Figure(figsize=(width, height), layout="constrained", facecolor="none")
         return figure, figure.add_subplot()
 
 
 def styled(function: Any) -> Any:
     """Run a drawing function inside this look, whatever the reader's matplotlib settings are."""
-    from functools import wraps
 
     @wraps(function)
     def drawn(*args: Any, **kwargs: Any) -> Any:
-        import matplotlib
-
-        with matplotlib.rc_context(RC):
+        with look():
             return function(*args, **kwargs)
 
     return drawn
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """This look for the time of a ``with``; names in any script are left to the reader's own fonts."""
+    import matplotlib
+
+    with matplotlib.rc_context(RC), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield

@@ -13,7 +13,7 @@ import re
 from typing import Any
 from xml.etree import ElementTree
 
-from elltwo.reporting.figures.style import PALETTE
+from elltwo.reporting.figures.style import PALETTE, look
 
 SVG = "http://www.w3.org/2000/svg"
 HREF = "{http://www.w3.org/1999/xlink}href"
@@ -33,12 +33,8 @@ def to_svg(figure: Any, name: str, title: str, description: str) -> str:
     name : prefix of all ids, unique in the page.
     title, description : what it is, and what it shows, in sentences.
     """
-    import matplotlib
-
-    from elltwo.reporting.figures.style import RC
-
     buffer = io.BytesIO()
-    with matplotlib.rc_context(RC):
+    with look():
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
         place = _map(figure)
     root = ElementTree.fromstring(buffer.getvalue())

@@ -18,7 +18,7 @@ from elltwo.reporting.parts.coefficients import per_sd, unregularized
 from elltwo.reporting.parts.error import ErrorRule
 from elltwo.shrinking.path import coefficients
 
-NUMBERS = 45_000  # of V that a page carries: 360 kB, 480 kB as base64
+NUMBERS = 40_000  # of V that a page carries: 320 kB, 427 kB as base64
 FEWEST = 12  # columns below which a page carries no spectrum at all
 DIRECTIONS = 3000
 WANTED = 1e-11

@@ -137,7 +137,6 @@
     if (k) parts.push(["degrees of freedom", shown(r.df), r.df]);
     parts.push(["typical error on new rows ±", shown(rmse), r.mse]);
     if (Number.isFinite(share)) parts.push(["variance explained", (100 * share).toFixed(1).replace("-", "−") + "%", share]);
-    if (k && D.has_intercept && D.columns.length) parts.push(["intercept", shown(r.intercept, 4), r.intercept]);
     out.replaceChildren(...parts.map(([label, text, value]) => {
       const span = document.createElement("span"), data = document.createElement("data"), bold = document.createElement("b");
       data.value = String(value);
@@ -154,6 +153,7 @@
     for (const node of facts) if (k || node.dataset.live === "times") {
       put(node, follow[node.dataset.live](r, Number(node.dataset.factor)), 4);
     }
+    if ($("intercept") && D.columns.length) put($("intercept"), r.intercept);
     readout(r);
     input.value = a === 0 ? 0 : a === Infinity ? 1000 : 1000 * (Math.log10(a) - low) / (high - low);
     input.setAttribute("aria-valuetext", "λ = " + shown(a) + ", typical error " + shown(Math.sqrt(r.mse)));
@@ -168,6 +168,6 @@
     show(a >= 0 ? a : chosen);
   };
   addEventListener("hashchange", linked);
-  $("bar").hidden = false;
+  $("bar").hidden = $("legend").hidden = false;
   linked();
 })();
