@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-BLOCK_BYTES = 1 << 22  # rows are visited in blocks of about 4 MB, which stay in cache
+BLOCK_BYTES = 1 << 20  # rows are visited in blocks of about 1 MB, which stay in cache
 
 
 class Rows(Protocol):
@@ -256,4 +256,4 @@ class Spectrum:
 
 def block_rows(columns: int) -> int:
     """Rows per block so that a block stays in cache."""
-    return max(256, BLOCK_BYTES // (8 * max(columns, 1)))
+    return max(512, BLOCK_BYTES // (8 * max(columns, 1)))

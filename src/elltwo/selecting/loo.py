@@ -130,15 +130,23 @@ class _Block:
 def _blocks(r: Rotated, basis: Basis) -> Iterator[_Block]:
     assert r.spectrum.rows is not None
     assert r.b is not None
+    summed = np.column_stack([basis.left, np.ones(basis.left.shape[0])])  # the last column adds up Σ u²
     for rows, U, Q in r.spectrum.rows.blocks():
-        squares = U * U
-        denominator = (squares @ basis.left) @ basis.right
+        small = (U * U) @ summed
         outside = None
-        if not r.spectrum.full_row_rank:
-            base = 1.0 - _constant(r, rows) - np.einsum("ij,ij->i", Q, Q) - squares.sum(axis=1)
-            denominator += np.maximum(base, 0.0)[:, None]
+        if r.spectrum.full_row_rank:
+            denominator = small[:, :-1] @ basis.right
+        else:
+            base = 1.0 - _constant(r, rows) - np.einsum("ij,ij->i", Q, Q) - small[:, -1]
+            small[:, -1] = np.maximum(base, 0.0)
+            denominator = small @ _with_ones(basis.right)
             outside = r.b[rows] - Q @ r.free - U @ r.z
         yield _Block(rows, U, denominator, outside)
+
+
+def _with_ones(right: np.ndarray) -> np.ndarray:
+    """One more row, of ones: what no λ reaches is added by the product itself."""
+    return np.vstack([right, np.ones(right.shape[1])])
 
 
 def _constant(r: Rotated, rows: slice) -> np.ndarray | float:
@@ -157,19 +165,27 @@ def _ratios(r: Rotated, F: np.ndarray) -> Iterator[tuple[slice, slice, slice, np
     for block in _blocks(r, basis):
         if r.targets <= FEW:
             for j in range(r.targets):
-                piece = (block.U @ (basis.left * r.z[:, j, None])) @ basis.right
+                piece = _numerator(block, basis, r.z, j)
                 yield _ratio(block, slice(None), slice(j, j + 1), piece[:, :, None])
         else:
             for i in range(F.shape[1]):
                 piece = block.U @ (F[:, i, None] * r.z)
+                if block.outside is not None:
+                    piece += block.outside
                 yield _ratio(block, slice(i, i + 1), slice(None), piece[:, None, :])
+
+
+def _numerator(block: _Block, basis: Basis, z: np.ndarray, j: int) -> np.ndarray:
+    """(m, L) residuals of target j at every λ."""
+    small = block.U @ (basis.left * z[:, j, None])
+    if block.outside is None:
+        return small @ basis.right
+    return np.column_stack([small, block.outside[:, j]]) @ _with_ones(basis.right)
 
 
 def _ratio(
     block: _Block, strengths: slice, targets: slice, numerator: np.ndarray
 ) -> tuple[slice, slice, slice, np.ndarray]:
-    if block.outside is not None:
-        numerator += block.outside[:, None, targets]
     with np.errstate(divide="ignore", invalid="ignore"):
         numerator /= block.denominator[:, strengths, None]
     return block.rows, strengths, targets, numerator

@@ -117,14 +117,21 @@ def design_moments(
 
 
 def _step(p: int, t: int, folds: int) -> int:
-    """Rows per block; with many targets enough of them that adding up (p, t) sums costs little beside the products."""
-    return max(block_rows(p), 4096 * folds) if t > 64 else block_rows(p)
+    """Rows per block: enough of them that adding up (p, p) and (p, t) sums costs little beside the products."""
+    return max(block_rows(p), 4 * p, 4096 * folds if t > 64 else 0)
 
 
-def _by_fold(folds: np.ndarray, count: int) -> list[tuple[int, np.ndarray | None]]:
-    if count == 1:
-        return [(0, None)]
-    return [(k, chosen) for k in range(count) if (chosen := np.flatnonzero(folds == k)).size]
+def _by_fold(folds: np.ndarray, count: int) -> list[tuple[int, slice | np.ndarray | None]]:
+    """Each fold's rows in a block: None for all of them, a slice where they lie together, else their numbers."""
+    if count == 1 or (folds.size and folds[0] == folds[-1] and np.all(folds == folds[0])):
+        return [(int(folds[0]) if folds.size else 0, None)]
+    out: list[tuple[int, slice | np.ndarray | None]] = []
+    for k in range(count):
+        chosen = np.flatnonzero(folds == k)
+        if chosen.size:
+            together = chosen[-1] - chosen[0] + 1 == chosen.size
+            out.append((k, slice(chosen[0], chosen[-1] + 1) if together else chosen))
+    return out
 
 
 class _Sums:
