@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -155,21 +155,26 @@ def booleans(raw: Raw, name: str, na: frozenset[str]) -> np.ndarray:
     return parsed(raw, name, na, lambda text: TRUTH.get(text.lower()), "the column holds true and false")
 
 
-def parsed(raw: Raw, name: str, na: frozenset[str], read, expected: str = "") -> np.ndarray:  # type: ignore[no-untyped-def]
-    # `read` is text -> float | None; a NaN label is caught by _label, so None always means "does not fit"
-    """Parse each distinct label once; BadValue for the first one that does not fit."""
+def parsed(
+    raw: Raw, name: str, na: frozenset[str], read: Callable[[str], float | None], expected: str = ""
+) -> np.ndarray:
+    """Parse each distinct label once (n,) float64; ``read`` says None for a label that does not fit.
+
+    Raises
+    ------
+    BadValue
+        For the first label that does not fit.
+    """
     found = dictionary(raw.arrow.column(name), na)
     values = np.full(len(found.labels) + 1, np.nan)
     for at, label in enumerate(found.labels):
         if label is None:
             continue
         value = read(label)
-        if value is None:
-            row = int(np.argmax(found.positions == at)) if (found.positions == at).any() else None
-            if row is None:  # a label of the dictionary that no row of this batch uses
-                continue
-            raise _misfit(raw, row, name, label, expected)
-        values[at] = value
+        rows = np.flatnonzero(found.positions == at) if value is None else ()
+        if len(rows):  # a dictionary may hold labels that no row of this batch uses
+            raise _misfit(raw, int(rows[0]), name, label, expected)
+        values[at] = np.nan if value is None else value
     return values[found.positions]
 
 
@@ -265,8 +270,3 @@ def first_infinite(values: np.ndarray) -> int | None:
     """The first row that is not finite and not NaN, or None."""
     bad = np.isinf(values)
     return int(np.argmax(bad)) if bad.any() else None
-
-
-def labels_of(values: Iterable[object], na: frozenset[str] = frozenset()) -> list[str | None]:
-    """Labels of Python values, as `dictionary` makes them."""
-    return [_label(v, na) for v in values]

@@ -9,6 +9,7 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import BinaryIO, cast
 
 from elltwo.errors import DataError
 from elltwo.tables.files import is_remote, open_input, unreadable
@@ -55,18 +56,17 @@ class Text:
         with open_input(self.path) as file:
             return bytes(file.read(size))
 
-    def open(self) -> io.BufferedIOBase:
+    def open(self) -> BinaryIO:
         """A Python byte stream of the decompressed content, for samples and messages."""
         if self.data is None and not is_remote(self.path):
             try:
-                opened = gzip.open(self.path) if self.compressed else open(self.path, "rb")  # noqa: SIM115 - the caller closes it
+                return cast(BinaryIO, gzip.open(self.path) if self.compressed else open(self.path, "rb"))  # noqa: SIM115 - the caller closes it
             except OSError as error:
                 raise unreadable(self.path, error) from None
-            return opened  # type: ignore[return-value]  # GzipFile reads bytes
         raw = io.BytesIO(self.data if self.data is not None else open_input(self.path).read())
-        return gzip.open(raw) if self.compressed else raw  # type: ignore[return-value]  # as above
+        return cast(BinaryIO, gzip.open(raw)) if self.compressed else raw
 
-    def rows(self, stream: io.BufferedIOBase) -> Iterator[list[str]]:
+    def rows(self, stream: BinaryIO) -> Iterator[list[str]]:
         """Rows of a byte stream as Python's csv module splits them, blank lines left out."""
         wrapped = io.TextIOWrapper(stream, self.encoding, errors="replace", newline="")
         return (row for row in csv.reader(wrapped, delimiter=self.delimiter) if row)

@@ -9,7 +9,7 @@ from elltwo.errors import BadValue, DataError, UsageError, unknown_option
 from elltwo.facts.plan import TASKS, ColumnPlan, TablePlan
 from elltwo.tables.judge import judge_column, judge_target
 from elltwo.tables.missing import spellings
-from elltwo.tables.readers import check_options, family, open_source
+from elltwo.tables.readers import check_options, open_source
 from elltwo.tables.samples import sample_table
 from elltwo.tables.settle import settle_table
 from elltwo.tables.source import Table, check_names, require_column
@@ -195,13 +195,3 @@ def retype(plan: TablePlan, error: BadValue) -> TablePlan:
     note = f"column {error.column!r} is read as text, because of {error.value!r}"
     columns = tuple(changed if c.name == error.column else c for c in plan.columns)
     return replace(plan, columns=columns, notes=(*plan.notes, note))
-
-
-def date_columns(table: Table) -> tuple[str, ...]:
-    """Columns whose type is a date: what a caller may want to declare."""
-    return tuple(f.name for f in table.arrow.schema if family(f.type) == "date")
-
-
-def with_na(plan: TablePlan, na: Iterable[str]) -> TablePlan:
-    """The plan with more spellings of a missing value, for data to predict."""
-    return replace(plan, na=tuple(dict.fromkeys((*plan.na, *_texts(na)))))
