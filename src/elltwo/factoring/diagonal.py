@@ -70,11 +70,11 @@ def diagonalize(A: Any, L: Any = None) -> Diagonal | None:
 def dct_eigenvalues(A: ConvolutionOperator) -> np.ndarray:
     """Eigenvalues Σ h_j cos(πk₁j₁/n₁)… of a reflective convolution whose PSF is symmetric."""
     field = A.psf[tuple(slice(p // 2, None) for p in A.psf.shape)]
-    for axis, n in enumerate(A.image_shape or ()):
-        reach = np.arange(field.shape[axis])
+    for n in A.image_shape or ():  # each round takes the first axis away and puts its transform last
+        reach = np.arange(field.shape[0])
         cosine = np.cos(np.pi * np.outer(np.arange(n), reach) / n) * np.where(reach, 2.0, 1.0)
-        field = np.moveaxis(np.tensordot(cosine, field, axes=(1, axis)), 0, axis)
-    return np.ascontiguousarray(field)
+        field = np.tensordot(field, cosine, axes=(0, 1))
+    return field
 
 
 def _dct(A: ConvolutionOperator, ell2: np.ndarray | None) -> Diagonal:

@@ -10,9 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import sparse
 
 from elltwo.errors import InputError
-from elltwo.factoring.folds import _held_rows, _wide, fold_of, rotated_problem
+from elltwo.factoring.choose import factor
+from elltwo.factoring.folds import _held_rows, _wide, check_folds, factor_folds, fold_of, rotated_problem
 from elltwo.factoring.rotate import without_prior
 from elltwo.facts.moments import DesignMoments
 from elltwo.facts.problem import Problem
@@ -79,6 +81,8 @@ def factor_splits(
             raise InputError(f"split {k} has {split.train.size} training and {split.held.size} held-out rows")
     problem = without_prior(problem)
     problem = replace(problem, penalty=replace(problem.penalty, x0=None))
+    if _refactored(problem):
+        return [_factored_split(problem, split, weigh_held) for split in splits]
     wide = problem.A.shape[0] < problem.A.shape[1]
     if wide and (problem.penalty.standardize or rotated is None or rotated.spectrum.rows is None):
         return [_wide_split(problem, split, weigh_held) for split in splits]
@@ -93,6 +97,46 @@ def factor_splits(
         fold_of(train, _moments(scored, split.held, train.shift_x), problem.penalty, problem.intercept)
         for split, train in zip(splits, trains, strict=True)
     ]
+
+
+def factor_numbered(problem: Problem, folds: np.ndarray, rotated: Rotated) -> list[Fold]:
+    """Training folds of one fold number per row, by moments or kernels where the penalty allows it."""
+    if not _refactored(problem):
+        return factor_folds(problem, folds, rotated)
+    numbers = check_folds(folds, problem.A.shape[0])
+    splits = [
+        Split(np.flatnonzero(numbers != k), np.flatnonzero(numbers == k)) for k in range(numbers.max() + 1)
+    ]
+    return factor_splits(problem, splits, rotated)
+
+
+def _refactored(problem: Problem) -> bool:
+    """Must each split be factored by itself: wide, standardized inside, and more than a positive diagonal?"""
+    penalty = problem.penalty
+    simple = penalty.operator is None and (penalty.scale is None or bool((penalty.scale > 0).all()))
+    return problem.A.shape[0] < problem.A.shape[1] and penalty.standardize and not simple
+
+
+def _factored_split(problem: Problem, split: Split, weigh_held: bool) -> Fold:
+    """A split from its own training rows, whatever the penalty."""
+    w = problem.weights
+    weights = None if w is None else w[split.train]
+    r = factor(replace(problem, A=problem.A[split.train], b=problem.b[split.train], weights=weights))
+    s = r.spectrum
+    held = problem.A[split.held]
+    rows = (held.toarray() if sparse.issparse(held) else held) - s.free.mean
+    V, offset = s.map.toarray(), s.free.T @ r.free
+    root = np.ones(rows.shape[0]) if w is None or not weigh_held else np.sqrt(w[split.held])
+    return Fold(
+        s=s.s,
+        V=V,
+        z=r.z,
+        offset=offset,
+        weight=float(np.sum(root**2)),
+        count=rows.shape[0],
+        design=root[:, None] * (rows @ V),
+        y=root[:, None] * (problem.b[split.held] - r.mean - rows @ offset),
+    )
 
 
 def _with_rows(problem: Problem, scored: Problem, split: Split, train: DesignMoments) -> Fold:

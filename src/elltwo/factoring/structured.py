@@ -180,14 +180,15 @@ def _outside(diagonal: Diagonal, b: np.ndarray, left: np.ndarray, dropped: int) 
 def _free_rows(diagonal: Diagonal, parts: Parts, data: tuple[np.ndarray, ...]) -> FreeRows:
     if parts.free.size == 0:
         return FreeRows(np.zeros((0, len(data))), np.zeros((diagonal.shape[1], 0)))
-    T = np.column_stack([_free_column(diagonal, place) for place in parts.free])
+    columns = [_free_column(diagonal, place) for place in parts.free]
+    T = columns[0][:, None] if len(columns) == 1 else np.column_stack(columns)
     return FreeRows(np.array([field.ravel()[parts.free] for field in data]).T, T)
 
 
 def _free_column(diagonal: Diagonal, place: int) -> np.ndarray:
     size = diagonal.shape[1]
     if place == 0 and diagonal.kind in ("dct", "fft"):  # frequency zero is the constant
-        return np.full(size, size**-0.5 / diagonal.a.flat[0])
+        return np.broadcast_to(size**-0.5 / diagonal.a.flat[0], (size,))
     field = np.zeros(diagonal.a.shape)
     field.flat[place] = 1.0 / diagonal.a.flat[place]
     return diagonal.from_columns(field)
