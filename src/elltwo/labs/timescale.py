@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -66,7 +68,18 @@ def _vertex(x: np.ndarray, y: np.ndarray) -> float:
     return float(np.exp(np.clip(-b / (2 * a), x[i - 1], x[i + 1])))
 
 
-def _data(n: int) -> tuple[Any, Any, Any, Any]:
+@dataclass(frozen=True)
+class _Data:
+    """Training rows of the size asked for, and 1,000 test rows."""
+
+    x: Any
+    y: Any
+    test_x: Any
+    test_y: Any
+
+
+@cache
+def _data(n: int) -> _Data:
     import torch
 
     try:
@@ -78,14 +91,14 @@ def _data(n: int) -> tuple[Any, Any, Any, Any]:
     made = make_dataset(args)
     x, y = np.concatenate([made["x"], made["x_test"]]), np.concatenate([made["y"], made["y_test"]])
     a, b = torch.tensor(x, dtype=torch.float32), torch.tensor(y, dtype=torch.int64)
-    return a[:n], b[:n], a[4000:], b[4000:]
+    return _Data(a[:n], b[:n], a[4000:], b[4000:])
 
 
 def _test_loss(n: int, weight_decay: float, seed: int) -> float:
     import torch
     from torch import nn
 
-    x, y, tx, ty = _data(n)
+    data = _data(n)
     torch.manual_seed(seed)
     net = nn.Sequential(nn.Linear(40, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10))
     weights = [p for p in net.parameters() if p.dim() > 1]
@@ -98,8 +111,8 @@ def _test_loss(n: int, weight_decay: float, seed: int) -> float:
     for _ in range(_EPOCHS):
         for rows in torch.randperm(n, generator=generator).split(_BATCH):
             optimizer.zero_grad()
-            nn.functional.cross_entropy(net(x[rows]), y[rows]).backward()
+            nn.functional.cross_entropy(net(data.x[rows]), data.y[rows]).backward()
             optimizer.step()
             schedule.step()
     with torch.no_grad():
-        return nn.functional.cross_entropy(net(tx), ty).item()
+        return nn.functional.cross_entropy(net(data.test_x), data.test_y).item()
