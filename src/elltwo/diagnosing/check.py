@@ -50,6 +50,8 @@ def found(
 
 def number(x: float) -> str:
     """Three digits, for a sentence."""
+    if math.isinf(x):
+        return "∞" if x > 0 else "−∞"
     if x == 0 or 1e-5 <= abs(x) < 1e6:
         decimals = 0 if x == 0 else max(2 - math.floor(math.log10(abs(x))), 0)
         text = f"{x:,.{decimals}f}".replace(",", "\u2009")

@@ -36,6 +36,8 @@ def pairs(view: View) -> list[Finding]:
     if R is None or view.columns < 2:
         return []
     upper = np.triu(np.abs(R), 1)
+    for group in view.one_hot:  # two levels of a category are each other's opposite by design
+        upper[np.ix_(group, group)] = 0.0
     where = np.argwhere(upper > PAIR)
     where = where[np.argsort(-upper[tuple(where.T)])]
     if not where.size:
@@ -69,7 +71,11 @@ def vif(view: View, alpha: float = 0.0) -> np.ndarray | None:
 def inflation(view: View) -> list[Finding]:
     """Columns whose unregularized coefficient is blown up by the others."""
     inflated = vif(view)
-    if inflated is None or not np.any(inflated > VIF):
+    if inflated is None:
+        return []
+    for group in view.one_hot:  # levels of one category inflate each other by design
+        inflated[group] = 0.0
+    if not np.any(inflated > VIF):
         return []
     order = np.argsort(-inflated)
     many = order[: int(np.sum(inflated > VIF))]

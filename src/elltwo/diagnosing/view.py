@@ -190,10 +190,35 @@ class View:
         return R.T @ R
 
     @cached_property
+    def one_hot(self) -> tuple[np.ndarray, ...]:
+        """Columns ``name=level`` of each category that is encoded in full, so that its columns add up to one.
+
+        Their dependence is by design: the penalty settles it, and no column is to be blamed.
+        """
+        if self.factor is None:
+            return ()
+        groups: dict[str, list[int]] = {}
+        for j, name in enumerate(self.names):
+            if "=" in name:
+                groups.setdefault(name.split("=", 1)[0], []).append(j)
+        length = np.linalg.norm(self.factor, axis=0)
+        return tuple(
+            np.array(g)
+            for g in groups.values()
+            if len(g) > 1 and np.linalg.norm(self.factor[:, g].sum(axis=1)) <= 1e-9 * length[g].max()
+        )
+
+    @cached_property
     def dependence(self) -> Dependence | None:
-        """Conditioning of the standardized columns, or None for one column, wide or very large tables."""
+        """Conditioning of the standardized columns, or None for one column, wide or very large tables.
+
+        One level of each category that is encoded in full is left out.
+        """
         R = self.correlation
-        live = np.flatnonzero(~self.dead & (self.sd > 0))
+        spare = np.zeros(self.columns, dtype=bool)
+        for group in self.one_hot:
+            spare[group[-1]] = True
+        live = np.flatnonzero(~self.dead & (self.sd > 0) & ~spare)
         if R is None or live.size < 2 or self.columns >= self.rows:
             return None
         values, vectors = np.linalg.eigh(R[np.ix_(live, live)])

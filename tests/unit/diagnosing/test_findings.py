@@ -190,6 +190,19 @@ def test_the_named_columns_are_the_guilty_ones():
     assert "row 6," in far_rows()["far-rows"].sentence
 
 
+def test_a_category_encoded_in_full_is_no_dependence_but_a_copied_column_beside_it_is():
+    A, b = table(n=90)
+    levels = np.hstack([np.eye(3)[np.arange(90) % 3], np.eye(2)[np.arange(90) % 2]])
+    names = ["a", "b", "c", "d", "e", "kind=x", "kind=y", "kind=z", "side=left", "side=right"]
+    for copied, expected in ((False, set()), (True, {"dependent-columns"})):
+        X = np.hstack([A, levels])
+        X[:, 4] = X[:, 0] - X[:, 1] if copied else X[:, 4]
+        r = factor(Problem(X, b[:, None], None, True, STANDARD))
+        out = {f.code: f for f in diagnose(r, shrink(r, 1.0), names=names)}
+        assert set(out) & {"dependent-columns", "ill-conditioned"} == expected
+        assert not any("=" in f.sentence.replace("λ =", "") for f in out.values())
+
+
 def test_standardization_answers_the_finding_about_units():
     A, b = table()
     assert "unequal-units" not in findings(A * [1, 1, 1, 1, 1e5], b, penalty=STANDARD)
