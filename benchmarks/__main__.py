@@ -11,9 +11,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import Row
+from benchmarks import Row, speed_page
 
-FILES = ("ridge", "kernels", "startup")
+FILES = ("ridge", "kernels", "inverse", "scale", "monitor", "zoo", "startup")
 OUT = Path(__file__).parent / "out"
 
 
@@ -23,6 +23,7 @@ def main(names: list[str]) -> int:
         rows = import_module(f"benchmarks.{name}").run()
         console.print(table(name, rows))
         save(OUT / f"{name}.csv", rows)
+    speed_page.write()
     return 0
 
 
