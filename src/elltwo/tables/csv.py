@@ -58,13 +58,14 @@ class Text:
 
     def open(self) -> BinaryIO:
         """A Python byte stream of the decompressed content, for samples and messages."""
+        packed = self.compressed
         if self.data is None and not is_remote(self.path):
             try:
-                return cast(BinaryIO, gzip.open(self.path) if self.compressed else open(self.path, "rb"))  # noqa: SIM115 - the caller closes it
+                return cast(BinaryIO, gzip.open(self.path) if packed else open(self.path, "rb"))
             except OSError as error:
                 raise unreadable(self.path, error) from None
-        raw = io.BytesIO(self.data if self.data is not None else open_input(self.path).read())
-        return cast(BinaryIO, gzip.open(raw)) if self.compressed else raw
+        raw = io.BytesIO(self.data) if self.data is not None else open_input(self.path)
+        return cast(BinaryIO, gzip.open(raw) if packed else raw)
 
     def rows(self, stream: BinaryIO) -> Iterator[list[str]]:
         """Rows of a byte stream as Python's csv module splits them, blank lines left out."""

@@ -39,8 +39,9 @@ def read_text(
     kinds = {n: pa.float64() if n in numbers else _text_type(n in plain) for n in columns}
     at, origin = first_row, Origin(text.short, first_row, line_of=text.line_of)
     try:
+        packed = text.compressed  # asked before opening: some stores share one position among all handles
         stream = pa.BufferReader(text.data) if text.data is not None else open_input(text.path)
-        if text.compressed:
+        if packed:
             stream = pa.CompressedInputStream(stream, "gzip")
         reader = pacsv.open_csv(
             stream,

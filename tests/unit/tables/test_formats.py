@@ -138,6 +138,11 @@ def test_an_address_is_read_through_fsspec(tmp_path, frame):
     with memory.open("/elltwo/a.parquet", "wb") as file:
         file.write(_bytes(frame))
     same(fitted("memory://elltwo/a.parquet"), fitted(frame))
+    for name in ("a.csv", "a.csv.gz"):
+        WRITERS[name](frame, tmp_path / name)
+        with memory.open(f"/elltwo/{name}", "wb") as file:
+            file.write((tmp_path / name).read_bytes())
+        same(fitted(f"memory://elltwo/{name}"), fitted(frame))
     same(fitted(f"file://{_saved(tmp_path, frame)}"), fitted(frame))
 
 
