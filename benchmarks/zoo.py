@@ -5,7 +5,7 @@ built and traced on the ``meta`` device: no downloads, no arithmetic. The yardst
 what multiplies its input; spare biases, norm parameters, gains, log-parameters, position and token tables).
 Embeddings, and tables looked up like embeddings, are a matter of choice and count for nobody.
 
-    python -m benchmarks.zoo --csv docs/zoo.csv --figure docs/zoo.svg [--budget CPU_SECONDS]
+    python -m benchmarks.zoo --csv docs/reference/zoo.csv --figure docs/pictures/zoo.svg [--budget CPU_SECONDS]
 """
 
 from __future__ import annotations

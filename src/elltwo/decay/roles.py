@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from elltwo.decay.trace import Tracer, Use
+from elltwo.decay.marks import Use
+from elltwo.decay.trace import Tracer
 
 # When a tensor has several uses, the first of these names it: a tied table that also multiplies is a weight.
 ORDER = (

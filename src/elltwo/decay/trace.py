@@ -8,8 +8,8 @@ happens is its *use*.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -17,49 +17,19 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from elltwo.decay import ops
+from elltwo.decay.marks import (
+    NONE,
+    Mark,
+    Operand,
+    Use,
+    all_pure,
+    flat,
+    leaves_of,
+    loose_slot,
+    merged,
+    tensors_of,
+)
 from elltwo.decay.slots import role_in_slot
-
-NONE: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class Use:
-    """One consumption of a parameter."""
-
-    role: str
-    op: str
-    slot: str
-
-
-@dataclass(frozen=True)
-class Mark:
-    """What the tracer knows of one tensor.
-
-    ``leaves``: the parameters it is made of, each with flags of what happened on the way (empty once data
-    from the batch is in it). ``maker``: the weight whose product this is, up to views, bias and scaling.
-    ``path``/``root``: linear maps in a row and the activation they started from (for low-rank adapters).
-    """
-
-    leaves: Mapping[int, frozenset[str]] = field(default_factory=dict)
-    tags: frozenset[str] = NONE
-    source: int = 0
-    maker: int | None = None
-    path: tuple[int, ...] = ()
-    root: int = 0
-
-    @property
-    def pure(self) -> bool:
-        """True when the tensor is made of parameters and constants alone."""
-        return bool(self.leaves)
-
-
-@dataclass(frozen=True)
-class Operand:
-    """A tensor argument, where it stood, and its mark (None for a constant)."""
-
-    tensor: torch.Tensor
-    place: int | str
-    mark: Mark | None
 
 
 class Tracer(TorchFunctionMode):
@@ -83,11 +53,11 @@ class Tracer(TorchFunctionMode):
         op = ops.op_name(func)
         if op in ops.QUIET:
             return func(*args, **kwargs)
-        operands = [self._operand(place, t) for place, t in _tensors(args, kwargs)]
+        operands = [self._operand(place, t) for place, t in tensors_of(args, kwargs)]
         out = func(*args, **kwargs)
         if any(o.mark for o in operands):
             mark = self._see(op, operands)
-            for tensor in _leaves(args[0] if op in ("setitem", "copy") and args else out):
+            for tensor in flat(args[0] if op in ("setitem", "copy") and args else out):
                 if id(tensor) not in self.parameters:
                     self._set(tensor, mark)
         return out
@@ -127,9 +97,9 @@ class Tracer(TorchFunctionMode):
         marked = [o for o in operands if o.mark]
         if op in ops.RECURRENT:
             return self._recurrent(op, marked)
-        if op in ops.SLOTS and not (op in ops.NORMS and _all_pure(operands)) and op not in ops.PRODUCTS:
+        if op in ops.SLOTS and not (op in ops.NORMS and all_pure(operands)) and op not in ops.PRODUCTS:
             return self._slotted(op, operands)
-        if _all_pure(operands):
+        if all_pure(operands):
             return self._derive(
                 op, marked, indexed=op in ops.INDEXING and (op != "getitem" or len(operands) > 1)
             )
@@ -148,11 +118,11 @@ class Tracer(TorchFunctionMode):
         made = self._fresh(tags=frozenset({"normalized"}) if op in ops.NORMS else NONE)
         if op == "_weight_norm" or op == "_weight_norm_interface":
             flags = ("direction", "norm gain")
-            return Mark({k: v | {flags[i]} for i, o in enumerate(operands) for k, v in _of(o).items()})
+            return Mark({k: v | {flags[i]} for i, o in enumerate(operands) for k, v in leaves_of(o).items()})
         fixed = not any(ops.slot_of(op, o.place) == "index" and o.mark for o in operands)
         for o in operands:
             slot = ops.slot_of(op, o.place)
-            for leaf, flags in _of(o).items():
+            for leaf, flags in leaves_of(o).items():
                 role = role_in_slot(op, slot, flags, self.parameters[leaf], fixed_index=fixed)
                 self.use(leaf, role, op, slot)
                 if slot == "weight":
@@ -167,14 +137,14 @@ class Tracer(TorchFunctionMode):
         """Arithmetic among parameters and constants: merge the leaves, remember what happened."""
         if op in ops.VIEWS:
             marked = marked[:1]  # w.reshape_as(v) is made of w alone
-        spread = [frozenset(_of(o)) for o in marked if o.mark and "spread" in o.mark.tags]
+        spread = [frozenset(leaves_of(o)) for o in marked if o.mark and "spread" in o.mark.tags]
         widest = max(o.tensor.numel() for o in marked)
         leaves: dict[int, frozenset[str]] = {}
         for o in marked:
-            for leaf, flags in _of(o).items():
+            for leaf, flags in leaves_of(o).items():
                 new = flags | self._flags(op, leaf, o, marked, spread, widest)
                 new = new | {"indexed"} if indexed else new
-                leaves[leaf] = _merged(leaves[leaf], new) if leaf in leaves else new
+                leaves[leaf] = merged(leaves[leaf], new) if leaf in leaves else new
         if op in ("add", "sub"):
             self._weight_space_adapter(leaves)
         tags = (
@@ -223,8 +193,8 @@ class Tracer(TorchFunctionMode):
         tags = frozenset(t for o in live if o.mark for t in o.mark.tags)
         maker = None
         for o in operands:
-            slot = ops.slot_of(op, o.place) or _loose_slot(op)
-            for leaf, flags in _of(o).items():
+            slot = ops.slot_of(op, o.place) or loose_slot(op)
+            for leaf, flags in leaves_of(o).items():
                 role = role_in_slot(op, slot, flags, self.parameters[leaf], tags=tags)
                 self.use(leaf, role, op, slot)
                 maker = (
@@ -250,7 +220,7 @@ class Tracer(TorchFunctionMode):
             return self._fresh()
         if len(live) == 1:
             kept = tags & {"normalized", "scores", "spread"}
-            if op in ops.SAME_PATH or (op in ("mul", "div") and not any(_of(o) for o in operands)):
+            if op in ops.SAME_PATH or (op in ("mul", "div") and not any(leaves_of(o) for o in operands)):
                 return replace(data, tags=kept)
             if op in ops.SPREADS or ("spread" in tags and op in ops.SPREAD_STEPS):
                 return self._fresh(tags=frozenset({"spread"}))
@@ -274,43 +244,3 @@ class Tracer(TorchFunctionMode):
                 self.use(leaf, "adapter", "add", "low-rank path")
             return short
         return self._fresh()
-
-
-def _merged(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
-    """A parameter that came twice: what is decisive stays, else the plainer way counts."""
-    decisive = (one | other) & {"direction", "adapter"}
-    return decisive or min(one, other, key=len)
-
-
-def _of(o: Operand) -> Mapping[int, frozenset[str]]:
-    return o.mark.leaves if o.mark else {}
-
-
-def _all_pure(operands: list[Operand]) -> bool:
-    return all(o.mark is None or o.mark.pure for o in operands)
-
-
-def _loose_slot(op: str) -> str:
-    if op in ops.PRODUCTS:
-        return "factor of a product"
-    if op in ops.FACTORS:
-        return "factor"
-    if op in ops.SUMS:
-        return "added"
-    if op in ops.JOINS or op in ops.PLACES:
-        return "table"
-    return ""
-
-
-def _tensors(args: Any, kwargs: Mapping[str, Any]) -> Iterator[tuple[int | str, torch.Tensor]]:
-    for place, value in [*enumerate(args), *kwargs.items()]:
-        for tensor in _leaves(value):
-            yield place, tensor
-
-
-def _leaves(value: Any) -> Iterator[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, (tuple, list)):
-        for item in value:
-            yield from _leaves(item)

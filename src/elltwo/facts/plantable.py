@@ -6,7 +6,8 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from elltwo.facts.decayplan import DecayPlan, PlanRow
+    from elltwo.facts.decayplan import DecayPlan
+    from elltwo.facts.decayrow import PlanRow
 
 _MARK = {"proven": "yes", "approximate": "~yes", "no": "no", "unknown": "?"}
 

@@ -1,0 +1,1 @@
+"""Weight decay in networks: plans, audits, symmetries, laws on optimizers, recipes, monitors. Needs torch."""

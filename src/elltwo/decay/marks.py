@@ -1,0 +1,93 @@
+"""What the tracer writes beside a tensor, and how two such marks combine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from elltwo.decay import ops
+
+NONE: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Use:
+    """One consumption of a parameter."""
+
+    role: str
+    op: str
+    slot: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What the tracer knows of one tensor.
+
+    ``leaves``: the parameters it is made of, each with flags of what happened on the way (empty once data
+    from the batch is in it). ``maker``: the weight whose product this is, up to views, bias and scaling.
+    ``path``/``root``: linear maps in a row and the activation they started from (for low-rank adapters).
+    """
+
+    leaves: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    tags: frozenset[str] = NONE
+    source: int = 0
+    maker: int | None = None
+    path: tuple[int, ...] = ()
+    root: int = 0
+
+    @property
+    def pure(self) -> bool:
+        """True when the tensor is made of parameters and constants alone."""
+        return bool(self.leaves)
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A tensor argument, where it stood, and its mark (None for a constant)."""
+
+    tensor: torch.Tensor
+    place: int | str
+    mark: Mark | None
+
+
+def merged(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
+    """A parameter that came twice: what is decisive stays, else the plainer way counts."""
+    decisive = (one | other) & {"direction", "adapter"}
+    return decisive or min(one, other, key=len)
+
+
+def leaves_of(o: Operand) -> Mapping[int, frozenset[str]]:
+    return o.mark.leaves if o.mark else {}
+
+
+def all_pure(operands: list[Operand]) -> bool:
+    return all(o.mark is None or o.mark.pure for o in operands)
+
+
+def loose_slot(op: str) -> str:
+    if op in ops.PRODUCTS:
+        return "factor of a product"
+    if op in ops.FACTORS:
+        return "factor"
+    if op in ops.SUMS:
+        return "added"
+    if op in ops.JOINS or op in ops.PLACES:
+        return "table"
+    return ""
+
+
+def tensors_of(args: Any, kwargs: Mapping[str, Any]) -> Iterator[tuple[int | str, torch.Tensor]]:
+    for place, value in [*enumerate(args), *kwargs.items()]:
+        for tensor in flat(value):
+            yield place, tensor
+
+
+def flat(value: Any) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from flat(item)
