@@ -44,6 +44,10 @@ def to_sklearn(model: FittedModel) -> Any:
         The model has date columns, for which scikit-learn has no transformer of its own; or pandas, which
         names the columns, is not installed.
     """
+    if any(c.kind == "date" for c in model.plan.used):
+        raise UsageError(
+            "scikit-learn has no transformer for date columns: export to ONNX, SQL or Python instead"
+        )
     try:
         import pandas as pd
     except ImportError:
@@ -54,10 +58,6 @@ def to_sklearn(model: FittedModel) -> Any:
     from sklearn.linear_model import Ridge, RidgeClassifier
     from sklearn.pipeline import Pipeline
 
-    if any(c.kind == "date" for c in model.plan.used):
-        raise UsageError(
-            "scikit-learn has no transformer for date columns: export to ONNX, SQL or Python instead"
-        )
     found = [terms(model, out) for out in model.outputs]
     steps, coef, shift = [], [], np.array([out.intercept for out in model.outputs])
     example: dict[str, Any] = {}
