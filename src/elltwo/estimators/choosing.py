@@ -14,7 +14,7 @@ from elltwo.estimators.scoring import Scoring, fold_rule, loo_rule, r2_rule
 from elltwo.estimators.splitting import only
 from elltwo.factoring import factor
 from elltwo.factoring.folds import factor_with_folds
-from elltwo.factoring.splits import Split, factor_splits, fold_numbers, is_partition
+from elltwo.factoring.splits import Split, factor_numbered, factor_splits, fold_numbers, is_partition
 from elltwo.facts.problem import Problem
 from elltwo.facts.rotated import Fold, Rotated
 from elltwo.facts.selection import Selection
@@ -74,7 +74,7 @@ def fit_wish(problem: Problem, wish: Wish) -> Fit:
     if too_large(problem.A):
         raise InputError(
             f"choosing a strength needs the Gram or kernel matrix, and min(n, p) = {min(problem.A.shape)} of "
-            f"this sparse design exceeds {SPARSE_LIMIT}: use SparseRidgeCV, or Ridge(alpha=...) at a strength of your own"
+            f"this sparse design exceeds {SPARSE_LIMIT}: use SparseRidgeCV, or Ridge(alpha=...)"
         )
     exact = [n for n in ("target_df", "radius", "length_fraction") if getattr(wish, n) is not None]
     if len(exact) > 1:
@@ -99,9 +99,16 @@ def _prepare(problem: Problem, wish: Wish, exact: bool) -> Prepared:
             )
         with np.errstate(over="ignore", invalid="ignore"):
             return Prepared(inner, kept, factor(inner, wish.method), None, rule)
+    _refuse_weightless(problem.weights, wish.splits)
     if deciding == "kfold" and wish.scoring is not None:
         return _scored(problem, inner, kept, wish.scoring, wish)
     return _pooled(inner, kept, wish, deciding)
+
+
+def _refuse_weightless(weights: np.ndarray | None, splits: list[Split]) -> None:
+    for k, split in enumerate(splits):
+        if weights is not None and not (weights[split.held].any() and weights[split.train].any()):
+            raise InputError(f"split {k} trains on, or holds out, rows of weight 0 alone: use fewer folds")
 
 
 def _deciding(wish: Wish) -> str:
@@ -115,11 +122,14 @@ def _pooled(inner: Problem, kept: np.ndarray | None, wish: Wish, deciding: str) 
     assert wish.splits is not None
     splits = wish.splits if kept is None else only(wish.splits, kept)
     n = inner.A.shape[0]
-    if is_partition(splits, n):
+    if is_partition(splits, n) and n >= inner.A.shape[1]:
         rotated, folds = factor_with_folds(inner, fold_numbers(splits, n), wish.method)
     else:
         rotated = factor(inner, wish.method)
-        folds = factor_splits(inner, splits, rotated)
+        if is_partition(splits, n):
+            folds = factor_numbered(inner, fold_numbers(splits, n), rotated)
+        else:
+            folds = factor_splits(inner, splits, rotated)
     if wish.pooled or deciding != "kfold":
         return Prepared(inner, kept, rotated, folds, deciding)
     held = [s.held for s in splits]

@@ -10,8 +10,8 @@ from sklearn.model_selection import KFold
 from elltwo.estimators.fitting import Fit, fit_chosen
 from elltwo.estimators.splitting import splits_of
 from elltwo.factoring import factor
-from elltwo.factoring.folds import factor_folds, fold_moments
-from elltwo.factoring.splits import fold_numbers
+from elltwo.factoring.folds import fold_moments
+from elltwo.factoring.splits import factor_numbered, fold_numbers
 from elltwo.facts.problem import Problem
 from elltwo.facts.selection import Selection
 from elltwo.selecting import RULES, select
@@ -56,7 +56,7 @@ def _refit(fit: Fit, train: Problem, numbers: np.ndarray, chosen: Selection | No
     if chosen is None or chosen.rule not in RULES:
         return fit_chosen(train, None, fit.solution.alpha)
     rotated = factor(train)
-    folds = factor_folds(train, numbers, rotated) if chosen.rule == "kfold" else None
+    folds = factor_numbered(train, numbers, rotated) if chosen.rule == "kfold" else None
     shared = np.unique(fit.solution.alpha).size == 1
 
     def choose(r):  # type: ignore[no-untyped-def]

@@ -157,7 +157,9 @@ SPLITTERS = {
 }
 
 
-@pytest.mark.parametrize("penalty", ["plain", "standardized", "free and strengths", "prior mean"])
+@pytest.mark.parametrize(
+    "penalty", ["plain", "standardized", "free and strengths", "free, standardized", "prior mean"]
+)
 @pytest.mark.parametrize("shape", [(36, 6), (20, 30)])
 @pytest.mark.parametrize("name", SPLITTERS)
 def test_every_splitter_scores_what_refits_on_its_rows_score(
@@ -169,6 +171,10 @@ def test_every_splitter_scores_what_refits_on_its_rows_score(
         "plain": ({}, Penalty()),
         "standardized": ({"standardize": True}, Penalty(standardize=True)),
         "free and strengths": ({"strengths": strengths}, Penalty(scale=np.sqrt(strengths))),
+        "free, standardized": (
+            {"strengths": strengths, "standardize": True},
+            Penalty(scale=np.sqrt(strengths), standardize=True),
+        ),
         "prior mean": ({"prior_mean": np.ones(p)}, Penalty(x0=np.ones(p))),
     }[penalty]
     problem = random_problem(n=n, p=p, t=2, penalty=core)
