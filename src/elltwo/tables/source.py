@@ -132,8 +132,9 @@ def closest(name: str, known: tuple[str, ...]) -> str:
     """The end of a sentence about a column that is not there: a near name, or the names there are."""
     from difflib import get_close_matches
 
-    if near := get_close_matches(name, known, n=1):
-        return f"did you mean {near[0]!r}?"
+    lower = {k.strip().lower(): k for k in reversed(known)}
+    if near := get_close_matches(name.strip().lower(), lower, n=1):
+        return f"did you mean {lower[near[0]]!r}?"
     shown = ", ".join(repr(n) for n in known[:12])
     return f"its columns are {shown}" + (f" and {len(known) - 12} more" if len(known) > 12 else "")
 
