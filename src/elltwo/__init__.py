@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 # name -> module that defines it
 _WINGS: dict[str, str] = {
+    "tune_weight_decay": "elltwo.decay.tuning",
     "monitor_report": "elltwo.reporting.decay_run",
     "apply_decay": "elltwo.decay.apply",
     "Recipe": "elltwo.decay.recipe",
