@@ -37,5 +37,5 @@ $(VENV)/.core: pyproject.toml | $(VENV)/bin/python
 # torch first and pinned: an unpinned torch, asked for by another package, is a CUDA build of several gigabytes.
 $(VENV)/.all: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install -q torch==2.13.0
-	$(BIN)/pip install -q -e '.[dev,torch,dask,onnx,bench]'
+	$(BIN)/pip install -q -e '.[dev,torch,dask,onnx,bench,zoo]'
 	touch $(VENV)/.core $@

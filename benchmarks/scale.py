@@ -72,8 +72,9 @@ def make_mix(path: Path, rows: int) -> Path:
     if path.exists():
         return path
     rng = np.random.default_rng(1)
-    first = True
     with open(path.with_suffix(".part"), "wb") as file:
+        names = [*(f"x{j}" for j in range(25)), *(f"c{j}" for j in range(5)), "y"]
+        file.write((",".join(names) + "\n").encode())
         for start in range(0, rows, 100_000):
             n = min(100_000, rows - start)
             X = rng.standard_normal((n, 25))
@@ -83,8 +84,7 @@ def make_mix(path: Path, rows: int) -> Path:
             for j, c in enumerate(codes):
                 table[f"c{j}"] = pa.array([f"level{v}" for v in c], mask=rng.random(n) < 0.05)
             table["y"] = pa.array(y)
-            csv.write_csv(pa.table(table), file, csv.WriteOptions(include_header=first))
-            first = False
+            csv.write_csv(pa.table(table), file, csv.WriteOptions(include_header=False, quoting_style="none"))
     os.replace(path.with_suffix(".part"), path)
     return path
 

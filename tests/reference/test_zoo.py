@@ -13,8 +13,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import elltwo  # noqa: E402
-from decay_models import torchvision_beside_cpu_torch  # noqa: E402 - needs torch
+import elltwo
+from decay_models import torchvision_beside_cpu_torch
 
 pytestmark = pytest.mark.slow
 torchvision_beside_cpu_torch()

@@ -93,9 +93,10 @@ def check_weights(sample_weight: Any, X: Any) -> np.ndarray | None:
     """(n,) nonnegative finite weights, not all zero, or None."""
     if sample_weight is None:
         return None
-    sample_weight = np.asarray(sample_weight)
-    if sample_weight.ndim == 1 and not sample_weight.any():
-        raise InputError("sample_weight is zero in every row, so nothing is left to fit: pass positive weights")
+    if np.ndim(sample_weight) == 1 and not np.any(sample_weight):
+        raise InputError(
+            "sample_weight is zero in every row, so nothing is left to fit: pass positive weights"
+        )
     w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=False)
     if np.any(w < 0):
         first = int(np.flatnonzero(w < 0)[0])

@@ -59,10 +59,14 @@ def diagonalize(A: Any, L: Any = None) -> Diagonal | None:
         return None
     if L is not None and L.image_shape != A.image_shape:
         return None
-    if A.boundary == "reflective" and A.axes_symmetric and (L is None or L.symbol("dct") is not None):
-        return _dct(A, None if L is None else L.symbol("dct"))
-    if A.boundary == "periodic" and (L is None or L.symbol("fft") is not None):
-        return _fft(A, None if L is None else L.symbol("fft"))
+    if A.boundary == "reflective" and A.axes_symmetric:
+        symbol = None if L is None else L.symbol("dct")
+        if L is None or symbol is not None:
+            return _dct(A, symbol)
+    if A.boundary == "periodic":
+        symbol = None if L is None else L.symbol("fft")
+        if L is None or symbol is not None:
+            return _fft(A, symbol)
     matrices = A.axis_matrices() if L is None else None
     return None if matrices is None else _kronecker(A, list(matrices))
 
@@ -84,7 +88,7 @@ def _dct(A: ConvolutionOperator, ell2: np.ndarray | None) -> Diagonal:
         return fft.dctn(b.reshape(shape), norm="ortho")
 
     def backward(x: np.ndarray) -> np.ndarray:
-        return fft.idctn(x, norm="ortho").ravel()
+        return fft.idctn(x, norm="ortho", overwrite_x=True).ravel()  # x is made for this call
 
     reason = "reflective boundary and a symmetric PSF: the cosine transform diagonalises A and L exactly"
     return Diagonal("dct", dct_eigenvalues(A), ell2, forward, backward, forward, A.shape, reason)

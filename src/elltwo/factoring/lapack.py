@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import cython_lapack
 
-_TYPES = {"i": ctypes.POINTER(ctypes.c_int), "s": ctypes.c_char_p, "a": ctypes.c_void_p}
+_TYPES: dict[str, Any] = {"i": ctypes.POINTER(ctypes.c_int), "s": ctypes.c_char_p, "a": ctypes.c_void_p}
 _SIGNATURES = {
     "dgebrd": "iiaiaaaaaii",
     "dormbr": "sssiiiaiaaiaii",

@@ -208,17 +208,18 @@ def _exact(diagonal: Diagonal, parts: Parts, data: tuple[np.ndarray, ...]):  # t
 
 def _binned(diagonal: Diagonal, parts: Parts, data: tuple[np.ndarray, ...]):  # type: ignore[no-untyped-def]
     """The same from bins: the exponent and three mantissa bits of s² number them, so no logarithm is taken."""
-    bins = parts.gamma2.view(np.int64) >> SHIFT
+    bins = parts.gamma2.view(np.int64) >> SHIFT  # fresh memory costs more than arithmetic here: reuse it
     least = np.array([max(parts.least, np.finfo(float).tiny)])
     bins -= int(least.view(np.int64)[0] >> SHIFT)
     np.maximum(bins, 0, out=bins)
-    energy = data[0].ravel() ** 2
+    weights = data[0].ravel() * data[0].ravel()
     count = np.bincount(bins)
     mean = np.bincount(bins, weights=parts.gamma2) / np.maximum(count, 1)
-    total = np.bincount(bins, weights=energy)
+    total = np.bincount(bins, weights=weights)
+    weights *= parts.gamma2
     used = np.flatnonzero(count[1:])[::-1] + 1  # bin 0 holds what is free or dropped
     # the data see a bin at the mean of s² weighted by their energy, traces at its plain mean
-    weighted = np.bincount(bins, weights=energy * parts.gamma2)[used]
+    weighted = np.bincount(bins, weights=weights)[used]
     seen = np.divide(weighted, total[used], out=mean[used].copy(), where=total[used] > 0)
     s = np.sqrt(seen)
     trace = Trace(np.sqrt(mean[used]), count[used].astype(float))

@@ -37,7 +37,7 @@ def svd_of(c: Centred, form: StandardForm, problem: Problem, origin: Origin) -> 
         map=DenseMap(V),
         rows=DenseRows(U[:, :k], Q),
         free=Free(problem.intercept, c.mean, T_free),
-        shape=c.A.shape,  # type: ignore[arg-type]  # two-dimensional by construction
+        shape=c.A.shape,
         weight=c.weight,
         dropped=max(allowed - k, 0),
         origin=origin,
@@ -70,9 +70,9 @@ def _thin_svd(M: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if 0 in M.shape:
         return np.zeros((M.shape[0], 0)), np.zeros(0), np.zeros((0, M.shape[1]))
     try:
-        return linalg.svd(M, full_matrices=False, lapack_driver="gesdd", check_finite=False)  # type: ignore[return-value]
+        return linalg.svd(M, full_matrices=False, lapack_driver="gesdd", check_finite=False)
     except np.linalg.LinAlgError:  # gesdd gives up on some graded matrices; gesvd does not
-        return linalg.svd(M, full_matrices=False, lapack_driver="gesvd", check_finite=False)  # type: ignore[return-value]
+        return linalg.svd(M, full_matrices=False, lapack_driver="gesvd", check_finite=False)
 
 
 def _free_block(F: np.ndarray, null: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from elltwo.errors import InputError
+from elltwo.errors import ChoiceWarning, InputError
 from elltwo.inverse.face import reconstruct
 from elltwo.inverse.reconstruction import Reconstruction
-from elltwo.operators import convolution
+from elltwo.operators import Operator, convolution
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,9 @@ def deblur(
 ) -> Deblurred:
     """Undo a known blur: min ‖PSF * x − b‖² + λ²‖Lx‖² for each channel of a picture (h, w) or (h, w, c).
 
-    ``rule="auto"`` is discrepancy where ``noise`` (standard deviation per pixel) is known, else robust GCV:
-    plain GCV is a little sharper where the boundary fits exactly, and ruins the picture where it does not.
+    ``rule="auto"`` is discrepancy where ``noise`` (standard deviation per pixel) is known. Else it is plain
+    GCV, the sharpest where the model fits a large picture, unless its answer raises doubts (a border that
+    does not fit, λ on an edge), which is where GCV ruins a picture: then it is robust GCV.
 
     Raises
     ------
@@ -64,11 +66,20 @@ def deblur(
     for c in range(layers.shape[2]):
         if progress is not None:
             progress(f"channel {c + 1} of {layers.shape[2]}")
-        answers.append(reconstruct(A, layers[:, :, c].ravel(), L=L, rule=rule, noise=noise))
+        answers.append(_one(A, layers[:, :, c].ravel(), L, rule, noise))
     lam = _common([a.lam for a in answers])
     out = [_at(a, lam, A.image_shape) for a in answers]
     sharp = np.dstack(out).reshape(pixels.shape)
     return Deblurred(sharp, lam, np.array([a.noise for a in answers]), tuple(answers))
+
+
+def _one(A: Operator, b: np.ndarray, L: str, rule: str, noise: float | None) -> Reconstruction:
+    if rule != "auto" or noise is not None:
+        return reconstruct(A, b, L=L, rule=rule, noise=noise)
+    with warnings.catch_warnings():  # a doubtful first try is not the answer
+        warnings.simplefilter("ignore", ChoiceWarning)
+        first = reconstruct(A, b, L=L, rule="gcv")
+    return reconstruct(A, b, L=L, rule="rgcv") if first.findings else first
 
 
 def _common(lams: list[float]) -> float:

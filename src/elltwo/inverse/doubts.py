@@ -12,7 +12,7 @@ from elltwo.inverse.prepare import Prepared
 from elltwo.operators import ConvolutionOperator
 
 DISAGREE = 10.0  # factor in λ = √α between the rule that decided and GCV
-BORDER = 2.0  # mean squared residual within a PSF's reach of the border over that inside
+BORDER = 2.0  # mean squared residual within a PSF's reach of a border over that everywhere
 LOUD = 2.0  # root mean square of the solution, seen through the PSF's sum, over that of the data
 
 
@@ -86,18 +86,18 @@ def _border(p: Prepared, solution: Solution) -> Finding | None:
         return None
     reach = [q // 2 for q in A.psf.shape]
     shape = A.image_shape or ()
-    if any(n <= 2 * h or h == 0 for n, h in zip(shape, reach, strict=True)):
+    if any(n <= 4 * h or h == 0 for n, h in zip(shape, reach, strict=True)):
         return None
-    residual = (p.b[:, 0] - A @ solution.coef[:, 0]).reshape(shape) ** 2
-    inner = residual[tuple(slice(h, n - h) for n, h in zip(shape, reach, strict=True))]
-    outside = (residual.sum() - inner.sum()) / (residual.size - inner.size)
-    inside = float(inner.mean())
-    ratio = float(outside) / inside if inside > 0 else (np.inf if outside > 0 else 1.0)
-    size = np.sqrt((solution.coef[:, 0] ** 2).mean()) * abs(A.psf.sum())
-    amplitude = float(size / max(np.sqrt((p.b[:, 0] ** 2).mean()), 1e-300))
+    x, b = solution.coef[:, 0].reshape(shape), p.b[:, 0].reshape(shape)
+    strips = [_strip(A, x, b, axis, reach[axis]) for axis in range(len(shape))]
+    everywhere = float(solution.rss[0]) / b.size
+    edge = max(float(s.mean()) for s in strips)
+    ratio = edge / everywhere if everywhere > 0 else (np.inf if edge > 0 else 1.0)
+    size = float(np.linalg.norm(x)) * abs(float(A.psf.sum()))
+    amplitude = size / max(float(np.linalg.norm(b)), 1e-300)
     if ratio <= BORDER and amplitude <= LOUD:
         return None
-    seen = f"The residual gathers at the border ({ratio:.2g} times that inside)"
+    seen = f"The residual gathers at the border ({ratio:.2g} times the average)"
     if ratio <= BORDER:
         seen = f"The solution is {amplitude:.2g} times as large as the data"
     sentence = f"{seen}: the {A.boundary!r} boundary does not fit."
@@ -109,3 +109,16 @@ def _border(p: Prepared, solution: Solution) -> Finding | None:
         sentence,
         "Try boundary='reflective', rule='rgcv', or crop the border.",
     )
+
+
+def _strip(A: ConvolutionOperator, x: np.ndarray, b: np.ndarray, axis: int, reach: int) -> np.ndarray:
+    """Squared residuals within ``reach`` of the first border along an axis, from a small part of the picture.
+
+    A periodic picture continues at its other end, so there the part is cut around the seam.
+    """
+    part = np.arange(-2 * reach, 3 * reach) if A.boundary == "periodic" else np.arange(3 * reach)
+    first = 2 * reach if A.boundary == "periodic" else 0
+    piece = x.take(part, axis=axis, mode="wrap")
+    image = (ConvolutionOperator(A.psf, piece.shape, A.boundary) @ piece.ravel()).reshape(piece.shape)
+    seen = image.take(np.arange(first, first + reach), axis=axis)
+    return (b.take(np.arange(reach), axis=axis) - seen) ** 2

@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import linalg
 
-from elltwo.errors import UsageError
+from elltwo.errors import InputError, UsageError
 from elltwo.factoring.golub_kahan import KrylovMap
 from elltwo.facts.rotated import Rotated
+from elltwo.inverse.prepare import Prepared
 from elltwo.inverse.reconstruction import Reconstruction
 from elltwo.laws.ridge import filter_factors
 from elltwo.shrinking.path import norms, residuals
@@ -88,7 +90,9 @@ def posterior_sd(answer: Reconstruction) -> np.ndarray:
     Raises
     ------
     UsageError
-        If directions are missing and L is not the identity.
+        After Golub–Kahan steps with an L that is not the identity.
+    InputError
+        If A and L leave a direction undetermined together.
     """
     r, alpha = answer.rotated, float(answer.solution.alpha[0])
     sigma, mapping = float(np.atleast_1d(answer.noise)[0]), r.spectrum.map
@@ -100,9 +104,11 @@ def posterior_sd(answer: Reconstruction) -> np.ndarray:
         return sigma * np.sqrt((V**2) @ (1.0 / (s**2 + alpha)) + (T**2).sum(axis=1))
     lengths_are_one = np.allclose(np.einsum("ij,ij->j", V, V), 1.0, atol=1e-6)
     if not lengths_are_one or T.shape[1]:
+        if not isinstance(mapping, KrylovMap):
+            return sigma * _stacked_spread(answer.problem, alpha)
         raise UsageError(
-            "the posterior spread needs every direction when L is not the identity, and some are missing: "
-            "use method='svd' or 'bidiagonal' on a problem with as many data as unknowns, or L=None"
+            "the posterior spread needs every direction when L is not the identity, and steps see only some: "
+            "use method='svd' or 'bidiagonal', or L=None"
         )
     return sigma * _spread(V, s, alpha)
 
@@ -111,6 +117,19 @@ def _spread(V: np.ndarray, s: np.ndarray, alpha: float) -> np.ndarray:
     """(n,) √diag((AᵀA + α)⁻¹) for orthonormal V: what V does not span keeps 1/α."""
     missing = np.maximum(1 - (V**2).sum(axis=1), 0.0) / alpha
     return np.sqrt((V**2) @ (1.0 / (s**2 + alpha)) + missing)
+
+
+def _stacked_spread(p: Prepared, alpha: float) -> np.ndarray:
+    """(n,) √diag((AᵀA + αLᵀL)⁻¹) = row norms of R⁻¹, where R is the triangle of A stacked on √α L."""
+    assert p.L is not None
+    R = linalg.qr(np.vstack([p.A.todense(), np.sqrt(alpha) * p.L.todense()]), mode="r")[0][: p.A.shape[1]]
+    try:
+        inverse = linalg.solve_triangular(R, np.eye(R.shape[0]), check_finite=False)
+    except linalg.LinAlgError as error:
+        raise InputError(
+            "A and L leave a direction undetermined together, so its spread is infinite: use another L"
+        ) from error
+    return np.sqrt((inverse**2).sum(axis=1))
 
 
 def _map(r: Rotated) -> np.ndarray:

@@ -155,6 +155,7 @@ def _answer(
         selection=selection,
         solution=solution,
         rotated=r,
+        problem=p,
         image_shape=tuple(grid or p.original.image_shape or ()) or None,
     )
 

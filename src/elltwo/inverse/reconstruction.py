@@ -13,6 +13,7 @@ from elltwo.facts.selection import Selection
 from elltwo.facts.solution import Solution
 from elltwo.facts.spectrum import Spectrum
 from elltwo.facts.strength import Strength
+from elltwo.inverse.prepare import Prepared
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Reconstruction:
     method, reason : how the Spectrum was made, and why.
     findings : what deserves a look.
     selection : the choice of λ with all curves.
-    solution, rotated : the shared objects behind it.
+    solution, rotated, problem : the objects behind it: the answer, the data in the Spectrum's axes, A and L.
     image_shape : the shape in which ``coef`` is a picture, if known.
     """
 
@@ -49,6 +50,7 @@ class Reconstruction:
     selection: Selection
     solution: Solution
     rotated: Rotated = field(repr=False)
+    problem: Prepared = field(repr=False)
     image_shape: tuple[int, ...] | None = None
 
     @property

@@ -8,7 +8,6 @@ import numpy as np
 
 from elltwo.errors import InputError, unknown_option
 from elltwo.factoring.bidiagonal import factor_bidiagonal
-from elltwo.factoring.diagonal import diagonalize
 from elltwo.factoring.golub_kahan import GolubKahan, OperatorForm, krylov_rotated, probe_vector
 from elltwo.factoring.operator_form import operator_form
 from elltwo.factoring.structured import factor_structured
@@ -40,7 +39,7 @@ def choose_method(p: Prepared, method: str, needs_rows: bool) -> str:
         raise unknown_option("method", method, METHODS)
     if method != "auto":
         return method
-    if not p.whitened and not needs_rows and diagonalize(p.A, p.L) is not None:
+    if not needs_rows and p.diagonal is not None:
         return "structured"
     m, n = p.A.shape
     if m * n <= ENTRIES and float(m) * n * min(m, n) <= FLOPS:
@@ -51,10 +50,9 @@ def choose_method(p: Prepared, method: str, needs_rows: bool) -> str:
 def rotated_for(p: Prepared, method: str, rule: str, steps: int | None, probes: int, seed: int) -> Rotated:
     """Make the Spectrum and meet b with it."""
     if method == "structured":
-        diagonal = None if p.whitened else diagonalize(p.A, p.L)
-        if diagonal is None:
+        if p.diagonal is None:
             raise InputError("no transform diagonalises this A and L together: use method='auto'")
-        return factor_structured(diagonal, p.b, _image(p), p.x0, p.noise)
+        return factor_structured(p.diagonal, p.b, _image(p), p.x0, p.noise)
     if method == "bidiagonal":
         return factor_bidiagonal(_dense(p), p.b, p.L, p.x0, p.noise)
     if method == "svd":

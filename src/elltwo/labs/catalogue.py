@@ -16,6 +16,7 @@ LABS: dict[str, str] = {
     "trunk_heads": "norms settle at the ratio of the strengths",
     "rotation": "rotational equilibrium under SGD, momentum and AdamW",
     "corrected": "late gradient growth and its cure (AdamC)",
+    "tuning": "λ chosen by a pilot at a fraction of a grid's cost",
 }
 
 

@@ -76,7 +76,7 @@ class LabReport:
         return all(r.holds is not False for r in self.rows)
 
     def __str__(self) -> str:
-        lines = [textwrap.fill(self.claim, 79), f"Source: {self.source}", ""]
+        lines = [textwrap.fill(self.claim, 79), textwrap.fill(f"Source: {self.source}", 79), ""]
         lines.append(f"{'':<42}{'predicted':>11}{'measured':>11}{'ratio':>8}")
         lines += [_line(r) for r in self.rows]
         lines += ["", *(textwrap.fill(f"- {n}", 79, subsequent_indent="  ") for n in self.notes)]

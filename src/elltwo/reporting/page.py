@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from typing import Any
 
@@ -64,6 +65,13 @@ def data_block(data: Any) -> str:
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
+def _program() -> str:
+    try:
+        return f"elltwo {version('elltwo')}"
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        return "elltwo"
+
+
 def render(
     title: str,
     sections: Iterable[Section],
@@ -90,8 +98,6 @@ def render(
     """
     from markupsafe import Markup
 
-    from elltwo import __version__
-
     style = text_of("style.css")
     return (
         environment()
@@ -102,7 +108,7 @@ def render(
             top=Markup(top),
             bar=Markup(bar),
             sections=[Section(s.id, s.heading, Markup(s.body)) for s in sections],
-            footer=footer or f"Made by elltwo {__version__}. This file needs no network and sends nothing.",
+            footer=footer or f"Made by {_program()}. This file needs no network and sends nothing.",
             style=Markup(style),
             script=None if script is None else Markup(script),
             data=None if data is None else Markup(data_block(data)),

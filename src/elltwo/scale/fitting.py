@@ -173,7 +173,7 @@ def fit_set(
     else:
         rotated = triangle_rotated(R, m, design, positions, penalty, intercept)
     folds = None
-    if m.folds > 1 and alpha is None and rule in (None, "kfold", "cv"):
+    if m.folds > 1:
         refuse_empty_folds(m)
         folds = (
             moment_folds(m, recipe, sources, positions, penalty, intercept)

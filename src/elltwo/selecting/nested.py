@@ -79,7 +79,7 @@ def _choose(inner: list[Fold], outer: Fold, alphas: np.ndarray | None, per_targe
 
     values = score(points)
     if alphas is None:
-        best = refine(score, points, values, rounds=1).alpha
+        best = refine(score, points, values).alpha
     else:
         best = points[np.argmin(values, axis=0)]
     return np.broadcast_to(best, (outer.z.shape[1],))

@@ -6,13 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.polynomial import chebyshev
 
 Score = Callable[[np.ndarray], np.ndarray]  # (L,) λ -> (L, t) score, lower is better
 
 GRID = 100
 LOW, HIGH = 1e-4, 1e4  # how far the grid reaches beyond the smallest and largest squared singular value
 FLOOR = 1e-14  # and never below this fraction of the largest
-FINE = 9
+NODES = 11
+DEGREE = 8  # less than interpolation: the least-squares fit averages rounding out
+SMOOTH, NOISE = 1e-6, 1e-13  # misfit of an analytic score: of its spread, and of its size
+_CHEBYSHEV = -np.cos(np.pi * np.arange(NODES) / (NODES - 1))
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,13 @@ def grid(s: np.ndarray, size: int = GRID) -> np.ndarray:
     return np.geomspace(low, top * HIGH, size)
 
 
-def refine(score: Score, alphas: np.ndarray, values: np.ndarray, rounds: int) -> Minimum:
-    """Zoom in on every target's minimum: nine λ between its neighbours, ``rounds`` times.
+def refine(score: Score, alphas: np.ndarray, values: np.ndarray) -> Minimum:
+    """Every target's minimum between the neighbours of its best λ, from one more evaluation per bracket.
 
+    Scores are functions of s²/(s² + λ), analytic in log λ wherever |Im log λ| < π, so between two
+    neighbours a polynomial through NODES Chebyshev points equals them to nearly all digits, and the zero
+    of its derivative is the minimum: flat minima lose no more digits than the score's own rounding costs.
+    A score that is no such function (counts of errors) keeps its best evaluated point.
     The ends of the grid are compared with λ = 0 and λ = ∞ themselves.
     """
     values = np.where(np.isnan(values), np.inf, values)
@@ -47,40 +55,49 @@ def refine(score: Score, alphas: np.ndarray, values: np.ndarray, rounds: int) ->
     last = alphas.size - 1
     low, high = log[np.maximum(best - 1, 0)], log[np.minimum(best + 1, last)]
     centre, least = log[best], values[best, np.arange(values.shape[1])]
-    for _ in range(rounds):
-        centre, least, low, high = _zoom(score, centre, least, low, high)
+    for at in np.unique(best):
+        mine = np.flatnonzero(best == at)
+        centre[mine], least[mine] = _inside(
+            score, low[mine[0]], high[mine[0]], centre[mine], least[mine], mine
+        )
     return _with_ends(score, np.exp(centre), least, best, last)
 
 
-def _zoom(score: Score, centre: np.ndarray, least: np.ndarray, low: np.ndarray, high: np.ndarray):  # type: ignore[no-untyped-def]
-    """One round: each target's bracket is cut into FINE points; targets that share a bracket share work."""
-    brackets, owner = np.unique(np.stack([low, high]), axis=1, return_inverse=True)
-    owner = owner.ravel()
-    centre, least, low, high = centre.copy(), least.copy(), low.copy(), high.copy()
-    for j in range(brackets.shape[1]):
-        mine = np.flatnonzero(owner == j)
-        u = np.linspace(brackets[0, j], brackets[1, j], FINE + 2)
-        values = score(np.exp(u))[:, mine] if least.size > 1 else score(np.exp(u))
-        values = np.where(np.isnan(values), np.inf, values)
-        best = np.argmin(values, axis=0)
-        found = values[best, np.arange(mine.size)]
-        low[mine], high[mine] = u[np.maximum(best - 1, 0)], u[np.minimum(best + 1, FINE + 1)]
-        better = found <= least[mine]
-        centre[mine] = np.where(better, _vertex(u, values, best), centre[mine])
-        least[mine] = np.minimum(found, least[mine])
-    return centre, least, low, high
+def _inside(score: Score, low: float, high: float, centre: np.ndarray, least: np.ndarray, mine: np.ndarray):  # type: ignore[no-untyped-def]  # noqa: E501
+    """The minimum of the targets ``mine`` in one bracket, never worse than what is known."""
+    reach = (high - low) / 2
+    if reach <= 0:
+        return centre, least
+    u = low + reach * (1 + _CHEBYSHEV)
+    values = score(np.exp(u))[:, mine]
+    values = np.where(np.isnan(values), np.inf, values)
+    best = np.argmin(values, axis=0)
+    found = values[best, np.arange(mine.size)]
+    centre, least = np.where(found <= least, u[best], centre), np.minimum(found, least)
+    for j in np.flatnonzero(np.isfinite(values).all(axis=0)):
+        x, height = _stationary(values[:, j])
+        if not np.isnan(x):
+            centre[j], least[j] = low + reach * (1 + x), min(height, least[j])
+    return centre, least
 
 
-def _vertex(u: np.ndarray, values: np.ndarray, best: np.ndarray) -> np.ndarray:
-    """The vertex of the parabola through the best point and its neighbours."""
-    inner = np.clip(best, 1, u.size - 2)
-    columns = np.arange(best.size)
-    a, b, c = (values[inner + d, columns] for d in (-1, 0, 1))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        bend = a - 2 * b + c
-        shift = 0.5 * (a - c) / bend
-    usable = (best == inner) & (bend > 0) & (np.abs(shift) <= 1)
-    return u[best] + np.where(usable, np.nan_to_num(shift), 0.0) * (u[1] - u[0])
+def _stationary(values: np.ndarray) -> tuple[float, float]:
+    """Where in (-1, 1) the polynomial through values at Chebyshev points is least, and its value there.
+
+    NaN where the values are no polynomial's to nearly all digits, or where an end is lower.
+    """
+    bottom, spread = values.min(), np.ptp(values)
+    series = chebyshev.chebfit(_CHEBYSHEV, values - bottom, DEGREE)
+    misfit = np.abs(chebyshev.chebval(_CHEBYSHEV, series) - (values - bottom)).max()
+    slope = np.trim_zeros(chebyshev.chebder(series), "b")
+    if misfit > SMOOTH * spread + NOISE * abs(bottom) or slope.size < 2:
+        return np.nan, np.nan
+    zeros = chebyshev.chebroots(slope)
+    inside = zeros.real[(np.abs(zeros.imag) < 1e-8) & (np.abs(zeros.real) < 1)]
+    heights = chebyshev.chebval(inside, series)
+    if not inside.size or heights.min() > min(values[0], values[-1]) - bottom:
+        return np.nan, np.nan
+    return float(inside[np.argmin(heights)]), float(bottom + heights.min())
 
 
 def _with_ends(score: Score, alpha: np.ndarray, least: np.ndarray, best: np.ndarray, last: int) -> Minimum:

@@ -11,8 +11,6 @@ from elltwo.selecting.registry import RULES, Evidence, Rule, Scored, absent, fin
 from elltwo.selecting.search import Minimum, grid, refine
 from elltwo.shrinking.path import check_alphas
 
-CHEAP_ROUNDS, COSTLY_ROUNDS = 8, 2
-
 
 def select(
     rotated: Rotated,
@@ -103,7 +101,7 @@ def _pick(
         def score(a: np.ndarray) -> np.ndarray:
             return _shared(rule.score(e, a), per_target).score
 
-        return refine(score, points, scored.score, CHEAP_ROUNDS if rule.cheap else COSTLY_ROUNDS)
+        return refine(score, points, scored.score)
     values = np.where(np.isnan(scored.score), np.inf, scored.score)
     best = np.argmin(values, axis=0)
     edge = ""

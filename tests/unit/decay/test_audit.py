@@ -6,12 +6,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch import nn  # noqa: E402
+from torch import nn
 
-import elltwo  # noqa: E402 - after the check for torch
-from decay_models import LowRank, TinyGPT, cnn, mlp  # noqa: E402
-from elltwo.decay.auditing import assert_clean  # noqa: E402
-from elltwo.errors import UsageError  # noqa: E402
+import elltwo
+from decay_models import LowRank, TinyGPT, cnn, mlp
+from elltwo.decay.auditing import assert_clean
+from elltwo.errors import UsageError
 
 
 @pytest.fixture(autouse=True)

@@ -6,10 +6,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch import nn  # noqa: E402
+from torch import nn
 
-from decay_models import TinyGPT, cnn, torchvision_beside_cpu_torch  # noqa: E402 - needs torch
-from elltwo.decay import heuristics  # noqa: E402
+from decay_models import TinyGPT, cnn, torchvision_beside_cpu_torch
+from elltwo.decay import heuristics
 
 
 def test_timms_rule_agrees_with_timm():

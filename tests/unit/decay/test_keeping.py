@@ -8,11 +8,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch import nn  # noqa: E402
+from torch import nn
 
-import elltwo  # noqa: E402 - after the check for torch
-from decay_models import TinyGPT, cnn, mlp  # noqa: E402
-from elltwo.errors import ElltwoError, InputError, UsageError  # noqa: E402
+import elltwo
+from decay_models import TinyGPT, cnn, mlp
+from elltwo.errors import ElltwoError, InputError, UsageError
 
 
 @pytest.fixture(autouse=True)

@@ -10,15 +10,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch import nn  # noqa: E402
+from torch import nn
 
-import elltwo  # noqa: E402 - after the check for torch
-from decay_models import TinyGPT, cnn, mlp  # noqa: E402
-from elltwo.decay.commands import audit_command, plan_command  # noqa: E402
-from elltwo.decay.heuristics import RULES  # noqa: E402
-from elltwo.decay.planpage import render_page  # noqa: E402
-from elltwo.errors import DataError, InputError, UsageError  # noqa: E402
-from elltwo.facts.decayplan import ROLES, DecayPlan, plain_name  # noqa: E402
+import elltwo
+from decay_models import TinyGPT, cnn, mlp
+from elltwo.decay.commands import audit_command, plan_command
+from elltwo.decay.heuristics import RULES
+from elltwo.decay.planpage import render_page
+from elltwo.errors import DataError, InputError, UsageError
+from elltwo.facts.decayplan import ROLES, DecayPlan, plain_name
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch import nn  # noqa: E402
-from torch.nn import functional as F  # noqa: E402
+from torch import nn
+from torch.nn import functional as F
 
-from decay_models import LiteralEps, OwnNorm, TinyGPT, cnn, mlp  # noqa: E402 - needs torch
-from elltwo.decay.planning import decay_plan  # noqa: E402
+from decay_models import LiteralEps, OwnNorm, TinyGPT, cnn, mlp
+from elltwo.decay.planning import decay_plan
 
 
 @pytest.fixture(autouse=True)
@@ -246,3 +246,28 @@ def test_the_random_state_decides_nothing():
     one = decay_plan(model, x)
     torch.manual_seed(2)
     assert decay_plan(model, x).diff(one) == ()
+
+
+def test_rows_without_signal_are_not_counted():
+    """Only the ids of the batch give an embedding's rows a signal; rows of one tensor may differ."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Embedding(11, 6), nn.Linear(6, 2))
+    row = decay_plan(model, torch.tensor([[1, 2, 5]]))["0.weight"]
+    assert (row.live_rows, row.invariant_rows) == (3, 0)
+
+
+def test_rows_may_be_invariant_while_the_tensor_is_not():
+    """Half of the outputs are normalized each by itself, the others are not."""
+
+    class Half(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Linear(5, 6, bias=False)
+            self.n = nn.BatchNorm1d(3)
+
+        def forward(self, x):
+            y = self.w(x)
+            return torch.cat([self.n(y[:, :3]), y[:, 3:].tanh()], 1)
+
+    row = decay_plan(Half(), torch.randn(9, 5))["w.weight"]
+    assert (row.scale_invariant, row.live_rows, row.invariant_rows) == ("no", 6, 3)

@@ -7,13 +7,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from hypothesis import given, settings  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
-from torch import nn  # noqa: E402
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
 
-import elltwo  # noqa: E402 - after the check for torch
-from decay_models import TinyGPT, TwoHeads, cnn, mlp  # noqa: E402
-from elltwo.errors import InputError, UsageError  # noqa: E402
+import elltwo
+from decay_models import TinyGPT, TwoHeads, cnn, mlp
+from elltwo.errors import InputError, UsageError
 
 
 @pytest.fixture(autouse=True)

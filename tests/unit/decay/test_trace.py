@@ -6,12 +6,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch import nn  # noqa: E402
-from torch.nn import functional as F  # noqa: E402
+from torch import nn
+from torch.nn import functional as F
 
-from decay_models import LowRank, OwnNorm, TinyGPT, TwoHeads, Zoo, cnn, mlp  # noqa: E402 - needs torch
-from elltwo.decay.ops import op_name, slot_of  # noqa: E402
-from elltwo.decay.planning import decay_plan  # noqa: E402
+from decay_models import LowRank, OwnNorm, TinyGPT, TwoHeads, Zoo, cnn, mlp
+from elltwo.decay.ops import op_name, slot_of
+from elltwo.decay.planning import decay_plan
 
 
 def roles(model, batch, **options):

@@ -9,11 +9,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch import nn  # noqa: E402
+from torch import nn
 
-import elltwo  # noqa: E402 - after the check for torch
-from decay_models import LowRank, TinyGPT, cnn, mlp  # noqa: E402
-from elltwo.errors import InputError  # noqa: E402
+import elltwo
+from decay_models import LowRank, TinyGPT, cnn, mlp
+from elltwo.errors import InputError
 
 IDS = torch.randint(0, 11, (3, 7), generator=torch.Generator().manual_seed(3))
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from problems import held_out
 from scipy import stats
 
 from elltwo.errors import InputError, UsageError
@@ -10,6 +9,7 @@ from elltwo.estimators.banded import BandedRidgeCV, column_groups
 from elltwo.facts.problem import Penalty, Problem
 from elltwo.selecting.banded import _objective, bands_of_columns, choose_strengths, dual_coefficients
 from elltwo.selecting.joint import evidence, leave_one_out
+from problems import held_out
 
 GROUPS = [np.arange(4), np.arange(4, 10)]
 

@@ -120,7 +120,7 @@ def test_the_automatic_choice_does_not_depend_on_the_units_of_x_and_y(u: float, 
     A, y = problem.A, problem.b[:, 0]
     one = RidgeCV(alphas="auto", rule=rule).fit(A, y)
     other = RidgeCV(alphas="auto", rule=rule).fit(A * 10.0**u, y * 10.0**v)
-    np.testing.assert_allclose(other.alpha_, one.alpha_ * 10.0 ** (2 * u), rtol=1e-4)
+    np.testing.assert_allclose(other.alpha_, one.alpha_ * 10.0 ** (2 * u), rtol=1e-6)
 
 
 def test_columns_that_only_mislead_are_given_an_infinite_strength_and_the_sentence_says_so() -> None:

@@ -110,6 +110,13 @@ def test_with_missing_directions_they_keep_their_prior_spread():
     np.testing.assert_allclose(evidence.posterior_sd(answer), np.sqrt(np.diag(cov)), rtol=1e-6)
 
 
+def test_the_posterior_spread_with_an_operator_and_fewer_data_than_unknowns():
+    short, D = problem.A[:10], np.diff(np.eye(32), 2, axis=0)
+    answer = elltwo.reconstruct(short, b[:10], L="second", lam=0.3, noise=0.05, others=False)
+    cov = 0.05**2 * np.linalg.inv(short.T @ short + 0.09 * D.T @ D)
+    np.testing.assert_allclose(evidence.posterior_sd(answer), np.sqrt(np.diag(cov)), rtol=1e-6)
+
+
 def test_lanczos_bounds_the_posterior_spread_from_above_and_falls_with_every_step():
     exact = evidence.posterior_sd(elltwo.reconstruct(problem.A, b, lam=0.3, noise=0.05, others=False))
     last = np.full(32, np.inf)
@@ -124,7 +131,7 @@ def test_lanczos_bounds_the_posterior_spread_from_above_and_falls_with_every_ste
 
 
 def test_a_posterior_that_cannot_be_had_is_refused():
-    answer = elltwo.reconstruct(problem.A[:10], b[:10], L="second", lam=0.3, others=False)
+    answer = elltwo.reconstruct(problem.A, b, L="second", lam=0.3, others=False, method="golub_kahan", steps=5)
     with pytest.raises(UsageError, match="every direction"):
         evidence.posterior_sd(answer)
 

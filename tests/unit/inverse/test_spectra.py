@@ -97,7 +97,7 @@ gaussian = gaussian_psf(0.8, 2, 2)
 crooked = np.random.default_rng(4).random((3, 4))
 STRUCTURED = {
     **{
-        f"dct {L}": (lambda L=L: (convolution(gaussian, (6, 7)), L and L((6, 7))))
+        f"dct {L and L.__name__}": (lambda L=L: (convolution(gaussian, (6, 7)), L and L((6, 7))))
         for L in (None, gradient, laplacian)
     },
     "dct 1-D": lambda: (convolution(gaussian_psf(1.0, 1, 3), (12,)), differences(12)),

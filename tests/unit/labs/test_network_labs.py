@@ -52,7 +52,8 @@ def test_a_failed_claim_is_printed_as_failed_and_the_picture_is_written(tmp_path
 
 def test_labs_are_listed_and_unknown_ones_refused(capsys):
     assert main([]) == 0
-    assert all(name in capsys.readouterr().out for name in LABS)
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in LABS)
     assert main(["alchemy"]) == 2
     assert "choose one of" in capsys.readouterr().err
     with pytest.raises(UsageError, match="unknown lab"):

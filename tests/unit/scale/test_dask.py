@@ -15,20 +15,20 @@ from scale_files import frame, same_bits
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 
-from sklearn.linear_model import Ridge  # noqa: E402 - after importorskip
+from sklearn.linear_model import Ridge
 
-from elltwo.errors import DataError, InputError  # noqa: E402
-from elltwo.factoring.folds import folds_from_moments  # noqa: E402
-from elltwo.factoring.gram import factor_moments  # noqa: E402
-from elltwo.facts.problem import Penalty  # noqa: E402
-from elltwo.scale.commands import fit_moments, stats_command  # noqa: E402
-from elltwo.scale.dask import cluster, is_dask, moments_of, run_on_dask  # noqa: E402
-from elltwo.scale.job import plan_job, shard  # noqa: E402
-from elltwo.scale.passing import run_job  # noqa: E402
-from elltwo.selecting.kfold import kfold  # noqa: E402
-from elltwo.shrinking.path import shrink  # noqa: E402
-from elltwo.tables.momentset import merge_sets  # noqa: E402
-from elltwo.tables.streamfolds import FoldRule  # noqa: E402
+from elltwo.errors import DataError, InputError
+from elltwo.factoring.folds import folds_from_moments
+from elltwo.factoring.gram import factor_moments
+from elltwo.facts.problem import Penalty
+from elltwo.scale.commands import fit_moments, stats_command
+from elltwo.scale.dask import cluster, is_dask, moments_of, run_on_dask
+from elltwo.scale.job import plan_job, shard
+from elltwo.scale.passing import run_job
+from elltwo.selecting.kfold import kfold
+from elltwo.shrinking.path import shrink
+from elltwo.tables.momentset import merge_sets
+from elltwo.tables.streamfolds import FoldRule
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:distributed")
 

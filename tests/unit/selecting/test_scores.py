@@ -150,7 +150,7 @@ def test_the_choice_does_not_depend_on_units_rotation_or_row_order(seed, scale, 
     for rule in ("loo", "gcv", "evidence", "rgcv"):
         a = select(factor(problem), rule, others=False).alpha[0]
         b = select(factor(moved), rule, others=False).alpha[0]
-        np.testing.assert_allclose(b / scale**2, a, rtol=2e-3)
+        np.testing.assert_allclose(b / scale**2, a, rtol=1e-7)
 
 
 @settings(max_examples=25, deadline=None)

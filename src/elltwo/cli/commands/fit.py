@@ -73,6 +73,16 @@ STRENGTH = (
     click.option("--seed", default=0, show_default=True, help="Which random folds."),
 )  # fmt: skip
 
+STREAM = (
+    click.option("--stream/--no-stream", default=None,
+                 help="One pass in little memory; the default for files too large for it."),
+    click.option("--solver", type=click.Choice(["gram", "qr"]), default="gram", show_default=True,
+                 help="qr: a second pass, for strengths near zero (streams only)."),
+    click.option("--threads", default=1, show_default=True, help="Parts read at a time (streams only)."),
+    click.option("--dask", metavar="ADDRESS", help="Stream on a Dask cluster."),
+    click.option("--workers", default=0, help="Stream on so many Dask processes here."),
+)  # fmt: skip
+
 
 def attach(options: tuple[Callable[[Any], Any], ...]) -> Callable[[Any], Any]:
     """Several options at once, in the order in which --help shows them."""
@@ -113,22 +123,27 @@ def reproduce(data: str, params: dict[str, Any]) -> str:
     return shlex.join(words)
 
 
-DEFAULTS = {("rule", "loo"), ("folds", 5), ("seed", 0), ("task", "regress"), ("encoding", "utf-8")}
+DEFAULTS = {("rule", "loo"), ("folds", 5), ("seed", 0), ("task", "regress"), ("encoding", "utf-8"), ("solver", "gram"),
+            ("threads", 1), ("workers", 0)}  # fmt: skip
 
 
 def split_options(params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Options of the table, and options of the fit."""
     wishes = ("alpha", "rule", "one_se", "folds", "ordered", "standardize", "seed")
-    return {k: v for k, v in params.items() if k not in wishes}, {k: params[k] for k in wishes}
+    running = ("stream", "solver", "threads", "dask", "workers")
+    table = {k: v for k, v in params.items() if k not in (*wishes, *running)}
+    return table, {k: params[k] for k in wishes}
 
 
 def run_fit(data: str, params: dict[str, Any], *, quiet: bool = False) -> tuple[Any, Any]:
     """Read, plan, fit; the facts and the model. Shared by ``fit`` and ``demo``."""
     from elltwo.cli.building import build_model
     from elltwo.cli.fitting_moments import is_moments
+    from elltwo.cli.fitting_stream import wants_stream
     from elltwo.cli.reports import collected
 
-    fitted = (_fit_moments if is_moments(data) else _fit_rows)(data, params, quiet)
+    one = _fit_moments if is_moments(data) else _fit_stream if wants_stream(data, params) else _fit_rows
+    fitted = one(data, params, quiet)
     command_line = reproduce(data, params)
     how = {"source": fitted.loaded.name, "command": command_line, **_fingerprint(data)}
     how |= {"seed": str(params["seed"]), "folds": str(fitted.parts)}
@@ -151,6 +166,20 @@ def _fit_rows(data: str, params: dict[str, Any], quiet: bool) -> Any:
     _say_plan(loaded.plan, len(loaded.X), quiet)
     with progress("choosing the strength", quiet):
         return fit(loaded, Asked(**wishes))
+
+
+def _fit_stream(data: str, params: dict[str, Any], quiet: bool) -> Any:
+    """From files in one pass, in memory that does not grow with them."""
+    from elltwo.cli.fitting import Asked
+    from elltwo.cli.fitting_stream import NAMES, fit_stream
+
+    table, wishes = split_options(params)
+    targets = table.pop("target")
+    if not targets:
+        raise click.UsageError("say which column to predict: --target COL")
+    fitted = fit_stream(data, targets, table, Asked(**wishes), {n: params[n] for n in NAMES}, quiet)
+    _say_plan(fitted.loaded.plan, fitted.rows, quiet)
+    return fitted
 
 
 def _fit_moments(data: str, params: dict[str, Any], quiet: bool) -> Any:
@@ -185,6 +214,7 @@ def _fingerprint(data: str) -> dict[str, str]:
 @click.argument("data")
 @attach(TABLE)
 @attach(STRENGTH)
+@attach(STREAM)
 @click.option("--output", "-o", metavar="MODEL.json", help="Write the model here.")
 @click.option("--report", metavar="FILE.html", help="Write the HTML report here.")
 @click.option("--quiet", "-q", is_flag=True, help="No messages, only the result.")

@@ -44,7 +44,7 @@ def selection_curves(view: View, rule: ErrorRule, alphas: np.ndarray) -> dict[st
         score = _score(other.name, rule)
         points = grid(view.s)
         curves[other.name] = Curve(other.name, points, score(points), None, other.unit)
-        picked[other.name] = float(refine(score, points, score(points), 2).alpha[0])
+        picked[other.name] = float(refine(score, points, score(points)).alpha[0])
     shown = {name: _curve(c, min(view.which, c.score.shape[1] - 1), alphas) for name, c in curves.items()}
     return {
         "rule": view.selection.rule if view.selection is not None else None,
