@@ -26,7 +26,17 @@ sys.meta_path.insert(0, Absent())
 '''
 
 
-CORE = ("facts", "laws", "tables", "operators", "factoring", "shrinking", "selecting", "estimators", "inverse")
+CORE = (
+    "facts",
+    "laws",
+    "tables",
+    "operators",
+    "factoring",
+    "shrinking",
+    "selecting",
+    "estimators",
+    "inverse",
+)
 CORE += ("scale", "diagnosing", "reporting", "cli")
 
 
@@ -49,7 +59,17 @@ def test_a_table_is_fitted_with_no_frame_library_either(tmp_path):
     code = "import no_extras, sys; from elltwo.cli.main import main; sys.exit(main(sys.argv[1:]))"
     table = TESTS.parent / "src" / "elltwo" / "data" / "longley.csv"
     run = subprocess.run(
-        [sys.executable, "-c", code, "fit", str(table), "--target", "totemp", "--report", str(tmp_path / "r.html")],
+        [
+            sys.executable,
+            "-c",
+            code,
+            "fit",
+            str(table),
+            "--target",
+            "totemp",
+            "--report",
+            str(tmp_path / "r.html"),
+        ],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,

@@ -10,7 +10,16 @@ from pathlib import Path
 def test_scikit_learns_kernel_ridge_tests_pass_through_ours():
     options = ["-q", "-p", "kernel_swap", "-p", "no:cacheprovider"]
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "-c", os.devnull, "--pyargs", "sklearn.tests.test_kernel_ridge"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            *options,
+            "-c",
+            os.devnull,
+            "--pyargs",
+            "sklearn.tests.test_kernel_ridge",
+        ],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
         capture_output=True,
         text=True,

@@ -63,7 +63,7 @@ def refine(score: Score, alphas: np.ndarray, values: np.ndarray) -> Minimum:
     return _with_ends(score, np.exp(centre), least, best, last)
 
 
-def _inside(score: Score, low: float, high: float, centre: np.ndarray, least: np.ndarray, mine: np.ndarray):  # type: ignore[no-untyped-def]  # noqa: E501
+def _inside(score: Score, low: float, high: float, centre: np.ndarray, least: np.ndarray, mine: np.ndarray):  # type: ignore[no-untyped-def]
     """The minimum of the targets ``mine`` in one bracket, never worse than what is known."""
     reach = (high - low) / 2
     if reach <= 0:

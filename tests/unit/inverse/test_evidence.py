@@ -131,7 +131,9 @@ def test_lanczos_bounds_the_posterior_spread_from_above_and_falls_with_every_ste
 
 
 def test_a_posterior_that_cannot_be_had_is_refused():
-    answer = elltwo.reconstruct(problem.A, b, L="second", lam=0.3, others=False, method="golub_kahan", steps=5)
+    answer = elltwo.reconstruct(
+        problem.A, b, L="second", lam=0.3, others=False, method="golub_kahan", steps=5
+    )
     with pytest.raises(UsageError, match="every direction"):
         evidence.posterior_sd(answer)
 
