@@ -6,6 +6,7 @@ in turn, so that a busy neighbour disturbs all alike; ratios are what counts.
 
 from __future__ import annotations
 
+import math
 import statistics
 import sys
 import time
@@ -22,7 +23,8 @@ class Row:
     job : the problem. what : the claim, e.g. "leave-one-out over its bound".
     seconds : CPU seconds of elltwo. other : CPU seconds of the bound or peer.
     ratio : elltwo / bound (``at_most``) or peer / elltwo (``at_least``).
-    target : the figure to hold. kind : "at most" or "at least".
+    target : the figure to hold; infinite where a figure is told and nothing claimed.
+    kind : "at most" or "at least".
     """
 
     job: str
@@ -32,6 +34,17 @@ class Row:
     ratio: float
     target: float
     kind: str
+
+    @property
+    def claim(self) -> str:
+        """The target with its sign, or nothing where nothing is claimed."""
+        if math.isinf(self.target):
+            return ""
+        return ("≤ " if self.kind == "at most" else "≥ ") + f"{self.target:g}"
+
+    @property
+    def verdict(self) -> str:
+        return ("holds" if self.holds else "MISSED") if self.claim else ""
 
     @property
     def holds(self) -> bool:
@@ -50,8 +63,13 @@ def at_least(job: str, what: str, ours: float, peer: float, target: float) -> Ro
 
 def _said(row: Row) -> Row:
     """Say a figure as soon as it is known: peers take minutes."""
-    print(f"{row.job}: {row.what}: {row.ratio:.3g} ({row.kind} {row.target:g})", file=sys.stderr, flush=True)
+    print(f"{row.job}: {row.what}: {row.ratio:.3g} {row.claim}", file=sys.stderr, flush=True)
     return row
+
+
+def told(job: str, what: str, ours: float, other: float) -> Row:
+    """A figure that nothing is claimed of."""
+    return _said(Row(job, what, ours, other, ours / other, math.inf, "at most"))
 
 
 def measure(calls: dict[str, Callable[[], object]], runs: int = 3) -> dict[str, float]:
