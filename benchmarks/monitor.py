@@ -38,7 +38,7 @@ def run(rounds: int = 7, period: int = 500) -> list[Row]:
     """Stretches of one run of one optimizer, in turn with and without a monitor; a stretch holds all its costs."""
     import torch
 
-    from elltwo.decay.monitor import Monitor
+    from elltwo.decay.monitoring.monitor import Monitor
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

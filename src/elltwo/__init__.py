@@ -13,11 +13,11 @@ __version__ = "0.1.0"
 
 # name -> module that defines it
 _WINGS: dict[str, str] = {
-    "tune_weight_decay": "elltwo.decay.tuning",
+    "tune_weight_decay": "elltwo.decay.tuning.choose",
     "monitor_report": "elltwo.reporting.decay_run",
-    "apply_decay": "elltwo.decay.apply",
-    "Recipe": "elltwo.decay.recipe",
-    "Monitor": "elltwo.decay.monitor",
+    "apply_decay": "elltwo.decay.forms.apply",
+    "Recipe": "elltwo.decay.recipes.recipe",
+    "Monitor": "elltwo.decay.monitoring.monitor",
     "reconstruct": "elltwo.inverse",
     "Ridge": "elltwo.estimators.ridge",
     "RidgeCV": "elltwo.estimators.ridge_cv",

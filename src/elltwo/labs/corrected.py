@@ -49,7 +49,7 @@ def _train(correct: bool, steps: int, seed: int) -> tuple[tuple[np.ndarray, np.n
     import torch
     from torch import nn
 
-    from elltwo.decay.apply import apply_decay
+    from elltwo.decay.forms.apply import apply_decay
     from elltwo.decay.planning import decay_plan
 
     torch.manual_seed(seed)

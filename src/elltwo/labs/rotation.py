@@ -52,7 +52,7 @@ def _turn(options: dict[str, float], steps: int, seed: int) -> tuple[np.ndarray,
     import torch
     from torch import nn
 
-    from elltwo.decay.monitor import Monitor
+    from elltwo.decay.monitoring.monitor import Monitor
 
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)

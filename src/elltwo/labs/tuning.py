@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from elltwo.decay.tuning import tune_weight_decay
+from elltwo.decay.tuning.choose import tune_weight_decay
 from elltwo.labs.report import Curve, LabReport, Row
 
 __all__ = ["run"]

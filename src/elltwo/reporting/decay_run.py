@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from elltwo.decay.monitor_findings import log_findings
+from elltwo.decay.monitoring.findings import log_findings
 from elltwo.errors import InputError
 from elltwo.facts.decaylog import DecayLog
 from elltwo.reporting.decay_figures import FIGURES

@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from decay_models import torchvision_beside_cpu_torch
-from elltwo.decay.callbacks import huggingface_callback, lightning_callback
+from elltwo.decay.monitoring.callbacks import huggingface_callback, lightning_callback
 from elltwo.errors import UsageError
 
 # The two frameworks and what they import warn about themselves.

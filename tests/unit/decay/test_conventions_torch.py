@@ -8,7 +8,7 @@ pytest.importorskip("expecttest")
 
 from torch.testing._internal.common_optimizers import optim_db
 
-from elltwo.decay.apply import apply_decay
+from elltwo.decay.forms.apply import apply_decay
 from elltwo.laws import decay as law
 from elltwo.laws import decay_steps as reference
 from elltwo.laws.decay_catalogue import find_optimizer

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from elltwo.decay.apply import LAWS, apply_decay
+from elltwo.decay.forms.apply import LAWS, apply_decay
 from elltwo.errors import InputError, UsageError
 from elltwo.facts.decayplan import DecayPlan, PlanRow
 from elltwo.laws import decay_steps as reference

@@ -11,10 +11,10 @@ torch = pytest.importorskip("torch")
 
 from torch import nn
 
-from elltwo.decay.apply import apply_decay
-from elltwo.decay.monitor import Monitor
-from elltwo.decay.monitor_findings import log_findings, opened_gap
-from elltwo.decay.spectral import SpectralMeter, effective_rank, radial_tangential, sharpness
+from elltwo.decay.forms.apply import apply_decay
+from elltwo.decay.monitoring.findings import log_findings, opened_gap
+from elltwo.decay.monitoring.monitor import Monitor
+from elltwo.decay.monitoring.spectral import SpectralMeter, effective_rank, radial_tangential, sharpness
 from elltwo.errors import ChoiceWarning, DataError, InputError, UsageError
 from elltwo.facts.decaylog import DecayLog
 from elltwo.facts.decayplan import DecayPlan, PlanRow

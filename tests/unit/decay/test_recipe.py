@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elltwo.decay.published_recipes import PUBLISHED, published_recipe
-from elltwo.decay.recipe import Recipe
-from elltwo.decay.recipe_command import recipe_command
+from elltwo.decay.recipes.command import recipe_command
+from elltwo.decay.recipes.published import PUBLISHED, published_recipe
+from elltwo.decay.recipes.recipe import Recipe
 from elltwo.errors import ConversionError, InputError, UsageError
 from elltwo.laws.decay_schedules import SCHEDULES
 
@@ -211,5 +211,5 @@ def test_recipes_are_frozen_and_equal_by_value():
 
 
 def test_the_calculator_loads_without_torch():
-    code = "import sys; import elltwo.decay.recipe_command; assert 'torch' not in sys.modules"
+    code = "import sys; import elltwo.decay.recipes.command; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from elltwo.decay.tuning import METHODS, tune_weight_decay
+from elltwo.decay.tuning.choose import METHODS, tune_weight_decay
 from elltwo.errors import InputError, UsageError
 from elltwo.laws.decay_equilibrium import equilibrium_norm_adamw
 

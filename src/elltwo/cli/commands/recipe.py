@@ -45,7 +45,7 @@ def _options(function: Any) -> Any:
 @_options
 def command(as_json: bool, **options: Any) -> None:
     """See HELP."""
-    from elltwo.decay.recipe_command import recipe_command
+    from elltwo.decay.recipes.command import recipe_command
 
     answer = recipe_command(json=as_json, **options)
     put_json(answer) if as_json else put(str(answer))

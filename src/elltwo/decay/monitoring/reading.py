@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elltwo.decay.settings import StepSettings
+from elltwo.decay.monitoring.settings import StepSettings
 from elltwo.laws.decay_equilibrium import equilibrium_angular_rate, steps_to_equilibrium
 from elltwo.laws.decay_readings import StepSums, decay_share, effective_rate, rotation
 

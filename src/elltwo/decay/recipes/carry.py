@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
+from elltwo.decay.recipes.run import TrainingRun, no_rate
 from elltwo.errors import ConversionError
-from elltwo.laws.decay_catalogue import OptimizerRow, find_optimizer
+from elltwo.laws.decay_catalogue import find_optimizer
 from elltwo.laws.decay_rescale import RULES, RescaleRule, Rescaling, factor_for
 
-if TYPE_CHECKING:
-    from elltwo.decay.recipe import Recipe
+__all__ = ["convert", "move", "relearn", "widen"]
 
-__all__ = ["convert", "move", "no_rate", "relearn", "widen"]
+Run = TypeVar("Run", bound=TrainingRun)
 
 _CONVERTED = RescaleRule(
     "optimizer",
@@ -30,15 +30,7 @@ _ACROSS = RescaleRule(
 )
 
 
-def no_rate(row: OptimizerRow) -> str:
-    """Why an optimizer has no timescale, in one sentence."""
-    return (
-        f"{row.name} has no decay timescale: λw is added to the gradient and then normalised away or has no "
-        "established law; use a decoupled optimizer (adamw) or SGD"
-    )
-
-
-def move(recipe: Recipe, moves: str, new: float, hold: str) -> Recipe:
+def move(recipe: Run, moves: str, new: float, hold: str) -> Run:
     """Change batch, samples or epochs; warm-up keeps its share of the run."""
     old = getattr(recipe, moves)
     changed: dict[str, Any] = {moves: new, "warmup": 0}
@@ -56,7 +48,7 @@ def move(recipe: Recipe, moves: str, new: float, hold: str) -> Recipe:
     )
 
 
-def widen(recipe: Recipe, width: float) -> Recipe:
+def widen(recipe: Run, width: float) -> Run:
     """Multiply the width by ``width``: η falls, λ rises, η·λ stays."""
     used = factor_for("width", recipe.width, recipe.width * width)
     moved = replace(
@@ -65,7 +57,7 @@ def widen(recipe: Recipe, width: float) -> Recipe:
     return replace(moved, weight_decay=_decay_for_rate(moved, recipe.rate or 0.0))
 
 
-def relearn(recipe: Recipe, lr: float) -> Recipe:
+def relearn(recipe: Run, lr: float) -> Run:
     """Change the learning rate; the shrink per step at the peak stays."""
     moved = replace(recipe, lr=lr)
     decay = _decay_for_rate(moved, recipe.rate or 0.0)
@@ -74,7 +66,7 @@ def relearn(recipe: Recipe, lr: float) -> Recipe:
     return replace(moved, weight_decay=decay, history=(*recipe.history, used))
 
 
-def convert(recipe: Recipe, optimizer: str, lr: float | None) -> Recipe:
+def convert(recipe: Run, optimizer: str, lr: float | None) -> Run:
     """Write the same shrink per step in another optimizer's number."""
     row = find_optimizer(optimizer)
     same = row.family == recipe.row.family and row.family != ""
@@ -99,7 +91,7 @@ def convert(recipe: Recipe, optimizer: str, lr: float | None) -> Recipe:
     return replace(moved, weight_decay=decay, history=(*recipe.history, used))
 
 
-def _decay_for_rate(recipe: Recipe, rate: float) -> float:
+def _decay_for_rate(recipe: TrainingRun, rate: float) -> float:
     """λ in the optimizer's own unit that removes ``rate`` per step at the peak."""
     unit = recipe.row.unit
     if unit == "gradient":

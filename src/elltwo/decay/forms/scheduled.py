@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch.optim import Optimizer
 
-from elltwo.decay.law import DecayLaw, Group, peak_lr, require_decoupled, set_decay
-from elltwo.decay.proven import proven_tensors
+from elltwo.decay.forms.law import DecayLaw, Group, peak_lr, require_decoupled, set_decay
+from elltwo.decay.forms.proven import proven_tensors
 from elltwo.errors import InputError, UsageError, unknown_option
 from elltwo.facts.decayplan import DecayPlan
 from elltwo.laws.decay_schedules import SCHEDULES, schedule_factor

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from elltwo.decay.law import DecayLaw, Group, live, peak_lr, require_decoupled, set_decay
+from elltwo.decay.forms.law import DecayLaw, Group, live, peak_lr, require_decoupled, set_decay
 from elltwo.errors import UsageError
 
 __all__ = ["Coupled", "Decoupled", "Independent", "Toward"]

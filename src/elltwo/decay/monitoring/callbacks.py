@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from elltwo.decay.monitor import Monitor
+from elltwo.decay.monitoring.monitor import Monitor
 from elltwo.errors import UsageError, missing_extra
 
 __all__ = ["huggingface_callback", "lightning_callback"]

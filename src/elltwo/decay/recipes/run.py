@@ -1,16 +1,14 @@
-"""Recipe: what a weight decay means in a given training run, and how to carry it to another. No torch here."""
+"""A training run as far as weight decay is concerned, and what its weight decay means there."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elltwo.decay import recipe_carry as carry
 from elltwo.errors import ConversionError, InputError, unknown_option
 from elltwo.facts.recipe import RecipeAnswers
 from elltwo.laws.decay_catalogue import OptimizerRow, find_optimizer
@@ -18,37 +16,14 @@ from elltwo.laws.decay_equilibrium import equilibrium_angular_rate, equilibrium_
 from elltwo.laws.decay_rescale import Rescaling
 from elltwo.laws.decay_schedules import SCHEDULES, schedule_factors
 
-__all__ = ["Recipe"]
+__all__ = ["TrainingRun", "check_number", "no_rate"]
 
 _POINTS = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """A training run as far as weight decay is concerned.
-
-    Parameters
-    ----------
-    optimizer : str
-        Name in :mod:`elltwo.laws.decay_catalogue`; it fixes what ``weight_decay`` means (``"adamw"``, ``"sgd"``,
-        ``"composer"``, ``"keras"``, ``"optax"``, ``"tfa"`` …).
-    lr, weight_decay : float
-        Peak learning rate and strength, as written in that optimizer's call.
-    batch, samples, epochs : float
-        Batch size, training set size (same unit, for example tokens), passes.
-    schedule : str
-        ``"constant"``, ``"cosine"``, ``"linear"``, ``"rsqrt"``, ``"wsd"`` or ``"step"``; after ``warmup`` steps,
-        down to ``final`` times the peak.
-    momentum : float, optional
-        Momentum (SGD) or β₁; the optimizer's default where not given.
-
-    Raises
-    ------
-    UsageError
-        For an unknown optimizer or schedule.
-    InputError
-        For a number that cannot be.
-    """
+class TrainingRun:
+    """Settings of a run and the decay they amount to; :class:`~elltwo.Recipe` adds how to carry it."""
 
     lr: float
     weight_decay: float
@@ -107,7 +82,7 @@ class Recipe:
     def rates(self) -> NDArray[np.float64]:
         """Shrink of every step (at most 20,000 evenly spread ones), shape (points,)."""
         if self.rate is None:
-            raise ConversionError(carry.no_rate(self.row))
+            raise ConversionError(no_rate(self.row))
         f = schedule_factors(self.schedule, self.steps, warmup=self.warmup, final=self.final, points=_POINTS)
         power = {"per-step": 0.0, "lr-squared": 2.0}.get(self.row.unit, 1.0)
         if self.optimizer.lower() in ("adamc", "adamwc", "timm.adamc"):
@@ -118,7 +93,7 @@ class Recipe:
     def answers(self) -> RecipeAnswers:
         """Timescale, half-life, effective decay, equilibrium and what to beware of."""
         if self.rate is None:
-            return RecipeAnswers(steps=self.steps, notes=(carry.no_rate(self.row),))
+            return RecipeAnswers(steps=self.steps, notes=(no_rate(self.row),))
         rates = self.rates()
         if np.any(rates > 1):
             raise InputError(
@@ -146,85 +121,6 @@ class Recipe:
             notes=tuple(_beware(self, tau)),
         )
 
-    def to(
-        self,
-        *,
-        lr: float | None = None,
-        batch: float | None = None,
-        samples: float | None = None,
-        epochs: float | None = None,
-        width: float | None = None,
-        optimizer: str | None = None,
-        hold: str = "epochs",
-    ) -> Recipe:
-        """The recipe carried to another run; ``history`` tells which rule moved λ, its source and limits.
-
-        ``width`` is relative to this recipe's. ``hold="epochs"`` keeps the timescale in epochs (several passes),
-        ``hold="run"`` keeps it as a fraction of the run (one pass).
-
-        Raises
-        ------
-        ConversionError
-            If the optimizer has no timescale, or two families are mixed without a new ``lr``.
-        """
-        if hold not in ("epochs", "run"):
-            raise unknown_option("hold", hold, ("epochs", "run"))
-        if self.rate is None:
-            raise ConversionError(carry.no_rate(self.row))
-        out = self
-        for moves, new in (("batch", batch), ("samples", samples), ("epochs", epochs)):
-            if new is not None:
-                check_number(moves, new)
-                out = carry.move(out, moves, new, hold)
-        if width is not None:
-            check_number("width", width)
-            out = carry.widen(out, width)
-        if lr is not None:
-            check_number("lr", lr)
-        if optimizer is not None:
-            out = carry.convert(out, optimizer, lr)
-        elif lr is not None:
-            out = carry.relearn(out, lr)
-        return replace(out, source="")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Settings, answers and rules used, as plain data."""
-        keys = (
-            "optimizer",
-            "lr",
-            "weight_decay",
-            "batch",
-            "samples",
-            "epochs",
-            "schedule",
-            "warmup",
-            "final",
-            "width",
-        )
-        settings = {k: getattr(self, k) for k in keys} | {"momentum": self.beta, "source": self.source}
-        rules = [
-            {
-                "rule": str(h),
-                "factor": h.decay_factor,
-                "lr_factor": h.lr_factor,
-                "source": h.rule.source,
-                "limits": h.rule.limits,
-                "established": h.rule.established,
-            }
-            for h in self.history
-        ]
-        return {
-            "settings": settings,
-            "unit": self.row.unit,
-            "answers": self.answers.to_dict(),
-            "rules": rules,
-        }
-
-    def __str__(self) -> str:
-        from elltwo.decay.recipe_text import recipe_text
-
-        return recipe_text(self)
-
 
 def check_number(name: str, value: float, *, zero: bool = False) -> None:
     good = isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and math.isfinite(value)
@@ -233,19 +129,27 @@ def check_number(name: str, value: float, *, zero: bool = False) -> None:
         raise InputError(f"{name} must be {kind}, got {value!r}")
 
 
-def _beware(recipe: Recipe, tau: float) -> list[str]:
+def _beware(run: TrainingRun, tau: float) -> list[str]:
     notes = []
-    if recipe.weight_decay == 0:
+    if run.weight_decay == 0:
         notes.append("weight_decay is 0: nothing is decayed")
-    elif tau > recipe.steps:
+    elif tau > run.steps:
         notes.append(
-            f"the timescale ({tau:,.0f} steps) is longer than the run ({recipe.steps:,} steps): "
-            f"decay does little; λ would have to be {tau / recipe.steps:.3g} times larger to matter"
+            f"the timescale ({tau:,.0f} steps) is longer than the run ({run.steps:,} steps): "
+            f"decay does little; λ would have to be {tau / run.steps:.3g} times larger to matter"
         )
     elif tau < 10:
         notes.append(
             f"a weight forgets its updates within {tau:.3g} steps: too strong for anything but noise"
         )
-    if recipe.row.note:
-        notes.append(f"{recipe.row.name}: {recipe.row.note}")
+    if run.row.note:
+        notes.append(f"{run.row.name}: {run.row.note}")
     return notes
+
+
+def no_rate(row: OptimizerRow) -> str:
+    """Why an optimizer has no timescale, in one sentence."""
+    return (
+        f"{row.name} has no decay timescale: λw is added to the gradient and then normalised away or has no "
+        "established law; use a decoupled optimizer (adamw) or SGD"
+    )

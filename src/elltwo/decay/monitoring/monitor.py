@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from elltwo.decay.indexing import Index
-from elltwo.decay.law import settle_closure, unwrapped
-from elltwo.decay.logfile import LogFile, TensorBoard
-from elltwo.decay.measuring import StepMeter
-from elltwo.decay.monitor_findings import log_findings, opened_gap
-from elltwo.decay.reading import group_records, tensor_records
-from elltwo.decay.settings import StepSettings, describe, settings_of
-from elltwo.decay.spectral import SpectralMeter, effective_rank, radial_tangential, sharpness
+from elltwo.decay.forms.law import settle_closure, unwrapped
+from elltwo.decay.monitoring.findings import log_findings, opened_gap
+from elltwo.decay.monitoring.indexing import Index
+from elltwo.decay.monitoring.logfile import LogFile, TensorBoard
+from elltwo.decay.monitoring.measuring import StepMeter
+from elltwo.decay.monitoring.reading import group_records, tensor_records
+from elltwo.decay.monitoring.settings import StepSettings, describe, settings_of
+from elltwo.decay.monitoring.spectral import SpectralMeter, effective_rank, radial_tangential, sharpness
 from elltwo.errors import ChoiceWarning, InputError, UsageError
 from elltwo.facts.decaylog import VERSION, DecayLog
 from elltwo.facts.decayplan import DecayPlan

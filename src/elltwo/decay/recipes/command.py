@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from elltwo.decay.published_recipes import PUBLISHED, published_recipe
-from elltwo.decay.recipe import Recipe
+from elltwo.decay.recipes.published import PUBLISHED, published_recipe
+from elltwo.decay.recipes.recipe import Recipe
 from elltwo.errors import UsageError
 
 __all__ = ["recipe_command"]

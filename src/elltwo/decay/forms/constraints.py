@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch.optim import Optimizer
 
-from elltwo.decay.law import unwrapped
-from elltwo.decay.proven import proven_tensors
+from elltwo.decay.forms.law import unwrapped
+from elltwo.decay.forms.proven import proven_tensors
 from elltwo.errors import InputError, UsageError
 from elltwo.facts.decayplan import DecayPlan
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from elltwo.decay.cautious import Cautious
-from elltwo.decay.constraints import Bounded, Sphere
-from elltwo.decay.coupling import Coupled, Decoupled, Independent, Toward
-from elltwo.decay.scheduled import Corrected, Scheduled, Stable
+from elltwo.decay.forms.cautious import Cautious
+from elltwo.decay.forms.constraints import Bounded, Sphere
+from elltwo.decay.forms.coupling import Coupled, Decoupled, Independent, Toward
+from elltwo.decay.forms.scheduled import Corrected, Scheduled, Stable
 from elltwo.errors import UsageError, unknown_option
 
 __all__ = ["LAWS", "apply_decay"]

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from elltwo.decay.law import DecayLaw, Group
+from elltwo.decay.forms.law import DecayLaw, Group
 
 __all__ = ["SIGNS", "Cautious"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from elltwo.decay.recipe import Recipe
+from elltwo.decay.recipes.recipe import Recipe
 from elltwo.errors import unknown_option
 
 __all__ = ["PUBLISHED", "published_recipe"]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.optim import Optimizer
 
-from elltwo.decay.law import is_decoupled
+from elltwo.decay.forms.law import is_decoupled
 from elltwo.laws.decay_catalogue import CATALOGUE
 
 __all__ = ["StepSettings", "describe", "settings_of"]

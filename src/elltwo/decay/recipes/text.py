@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import math
 import textwrap
-from typing import TYPE_CHECKING
 
+from elltwo.decay.recipes.run import TrainingRun
 from elltwo.facts.recipe import RecipeAnswers
-
-if TYPE_CHECKING:
-    from elltwo.decay.recipe import Recipe
 
 __all__ = ["recipe_text"]
 
@@ -42,7 +39,7 @@ def _wrapped(text: str, first: str = "- ") -> str:
     return textwrap.fill(text, 78, initial_indent=first, subsequent_indent="  ", break_on_hyphens=False)
 
 
-def recipe_text(recipe: Recipe) -> str:
+def recipe_text(recipe: TrainingRun) -> str:
     """Settings, answers, rules used and what to beware of; no line is longer than 80 columns."""
     a = recipe.answers
     lines = [

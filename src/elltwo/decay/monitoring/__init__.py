@@ -1,0 +1,1 @@
+"""The monitor: what weight decay does in a run, measured beside predicted."""

@@ -1,0 +1,1 @@
+"""λ chosen for a network, by rules that cost nothing, the evidence, or a validation stream."""
