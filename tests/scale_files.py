@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from elltwo.tables.mixed import MixedMoments
+from elltwo.tables.moments.mixed import MixedMoments
 
 
 def frame(n: int = 800, seed: int = 0, missing: float = 0.08, offset: float = 10.0) -> pd.DataFrame:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from elltwo.tables.gather import Gatherer
-from elltwo.tables.mixed import MixedMoments
+from elltwo.tables.moments.gather import Gatherer
+from elltwo.tables.moments.mixed import MixedMoments
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from elltwo.facts.moments import DesignMoments
-from elltwo.tables.moments import about
+from elltwo.tables.moments.dense import about
 
 CONSTANT = 1e-13  # a spread below this fraction of the mean is rounding, not data
 

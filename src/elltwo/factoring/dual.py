@@ -16,7 +16,7 @@ from elltwo.factoring.svd import rotate_dense
 from elltwo.facts.problem import Problem
 from elltwo.facts.rotated import Rotated
 from elltwo.facts.spectrum import DenseRows, DualMap, Free, Origin, Spectrum, block_rows
-from elltwo.tables.moments import NEAR
+from elltwo.tables.moments.dense import NEAR
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from elltwo.facts.moments import DesignMoments
 from elltwo.facts.problem import Penalty, Problem
 from elltwo.facts.rotated import Fold, Rotated
 from elltwo.facts.spectrum import Origin
-from elltwo.tables.moments import about, add_designs, choose_shift, design_moments, subtract_designs
+from elltwo.tables.moments.dense import about, add_designs, choose_shift, design_moments, subtract_designs
 
 MANY_TARGETS = 8  # from here on held-out rows are cheaper as rows than as a quadratic form
 

@@ -14,7 +14,7 @@ from elltwo.facts.moments import DesignMoments
 from elltwo.facts.problem import Penalty, Problem
 from elltwo.facts.rotated import Rotated
 from elltwo.facts.spectrum import DenseMap, Free, ImplicitRows, Origin, Spectrum
-from elltwo.tables.moments import choose_shift, design_moments
+from elltwo.tables.moments.dense import choose_shift, design_moments
 
 
 @dataclass(frozen=True)

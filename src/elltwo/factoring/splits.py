@@ -19,7 +19,7 @@ from elltwo.factoring.rotate import without_prior
 from elltwo.facts.moments import DesignMoments
 from elltwo.facts.problem import Problem
 from elltwo.facts.rotated import Fold, Rotated
-from elltwo.tables.moments import add_designs, choose_shift, design_moments
+from elltwo.tables.moments.dense import add_designs, choose_shift, design_moments
 
 FEW_ROWS = 1 << 20  # n·p up to which held-out rows are kept as rows: more digits for no time
 

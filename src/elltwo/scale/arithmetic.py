@@ -8,7 +8,7 @@ from pathlib import Path
 
 from elltwo.errors import UsageError
 from elltwo.facts.plan import TablePlan
-from elltwo.tables.levels import HEADROOM
+from elltwo.tables.moments.levels import HEADROOM
 
 BLOCK_BYTES = 32 * 2**20  # of one copy of a block; between these numbers of rows:
 FEWEST_ROWS, MOST_ROWS = 4_096, 16_384  # fewer make thin products, more leave the cache

@@ -11,8 +11,8 @@ from elltwo.errors import UsageError, unknown_option
 from elltwo.scale.fitting import MomentFit, fit_set
 from elltwo.scale.job import Job, plan_job, shard
 from elltwo.scale.passing import SAVE_SECONDS, Watch, run_job
-from elltwo.tables.momentfile import read_moments, write_moments
-from elltwo.tables.momentset import MomentSet, merge_sets
+from elltwo.tables.moments.file import read_moments, write_moments
+from elltwo.tables.moments.sets import MomentSet, merge_sets
 
 SUFFIX = ".moments"
 Say = Callable[[str], None]

@@ -17,12 +17,12 @@ from elltwo.errors import DataError, InputError, MissingExtra, missing_extra
 from elltwo.facts.moments import DesignMoments, Moments
 from elltwo.scale.job import Job, Leaf, only_leaf
 from elltwo.scale.passing import Progress, Watch, as_set, leaf_moments
-from elltwo.tables.forest import Node, add_node, merge_in_order
-from elltwo.tables.gather import Gatherer
-from elltwo.tables.mixed import MixedMoments
-from elltwo.tables.moments import split
-from elltwo.tables.momentset import MomentSet
-from elltwo.tables.streamfolds import FoldRule
+from elltwo.tables.moments.dense import split
+from elltwo.tables.moments.foldrule import FoldRule
+from elltwo.tables.moments.forest import Node, add_node, merge_in_order
+from elltwo.tables.moments.gather import Gatherer
+from elltwo.tables.moments.mixed import MixedMoments
+from elltwo.tables.moments.sets import MomentSet
 
 if TYPE_CHECKING:
     from distributed import Client

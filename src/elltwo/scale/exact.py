@@ -18,12 +18,12 @@ from elltwo.facts.spectrum import Origin
 from elltwo.scale.job import Job, Leaf, refuse_changed
 from elltwo.scale.passing import beside, fold_numbers
 from elltwo.shrinking.path import coefficients
-from elltwo.tables.batches import Batcher
-from elltwo.tables.forest import Node, add_node
-from elltwo.tables.mixed import MixedMoments
+from elltwo.tables.columns.batches import Batcher
+from elltwo.tables.moments.forest import Node, add_node
+from elltwo.tables.moments.mixed import MixedMoments
+from elltwo.tables.moments.transform import DesignMap, Recipe, Source, assemble, design_map
+from elltwo.tables.moments.triangles import PseudoRows, Triangles, merge_triangles, pseudo_rows, stored_rows
 from elltwo.tables.read import iter_batches
-from elltwo.tables.transform import DesignMap, Recipe, Source, assemble, design_map
-from elltwo.tables.triangles import PseudoRows, Triangles, merge_triangles, pseudo_rows, stored_rows
 
 
 def leaf_triangles(job: Job, leaf: Leaf, m: MixedMoments) -> Triangles:

@@ -20,15 +20,14 @@ from elltwo.facts.spectrum import Origin, Spectrum
 from elltwo.scale.exact import triangle_folds, triangle_rotated
 from elltwo.selecting.select import select
 from elltwo.shrinking.path import shrink
-from elltwo.tables.batches import Batch, Batcher
-from elltwo.tables.derived import Derived
+from elltwo.tables.columns.batches import Batch, Batcher
+from elltwo.tables.columns.derived import Derived
 from elltwo.tables.encode import expand
-from elltwo.tables.mixed import MixedMoments
-from elltwo.tables.momentset import MomentSet
-from elltwo.tables.planmoments import plan_sources, settle_plan
-from elltwo.tables.read import iter_batches
-from elltwo.tables.streamfolds import FoldRule
-from elltwo.tables.transform import (
+from elltwo.tables.moments.foldrule import FoldRule
+from elltwo.tables.moments.mixed import MixedMoments
+from elltwo.tables.moments.planned import plan_sources, settle_plan
+from elltwo.tables.moments.sets import MomentSet
+from elltwo.tables.moments.transform import (
     DesignMap,
     Recipe,
     Source,
@@ -38,7 +37,8 @@ from elltwo.tables.transform import (
     mapped,
     target_positions,
 )
-from elltwo.tables.triangles import Triangles
+from elltwo.tables.moments.triangles import Triangles
+from elltwo.tables.read import iter_batches
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,16 @@ import numpy as np
 from elltwo.errors import DataError, UsageError
 from elltwo.facts.plan import TablePlan
 from elltwo.scale.arithmetic import Arithmetic, memory_arithmetic
-from elltwo.tables.batches import Batcher
-from elltwo.tables.derived import Derived, derive
+from elltwo.tables.columns.batches import Batcher
+from elltwo.tables.columns.derived import Derived, derive
 from elltwo.tables.files import DataFile, fingerprint, open_input
-from elltwo.tables.momentset import FileCard, JobCard, kind
-from elltwo.tables.parquet import Part
+from elltwo.tables.moments.foldrule import FoldRule
+from elltwo.tables.moments.sets import FileCard, JobCard, kind
 from elltwo.tables.plan import plan_columns
 from elltwo.tables.read import iter_batches, storage_from
-from elltwo.tables.readers import Source, open_source, parts, raws
-from elltwo.tables.samples import sample_table
-from elltwo.tables.streamfolds import FoldRule
+from elltwo.tables.reading.parquet import Part
+from elltwo.tables.reading.readers import Source, open_source, parts, raws
+from elltwo.tables.reading.samples import sample_table
 
 MOST_LEAVES = 256  # more would only make the forest deeper
 FEW_LEAVES = 16  # when one node of the tree is large
@@ -100,7 +100,7 @@ def plan_job(
     plan : an earlier plan to use instead of making one.
     memory_limit : bytes; by default what the machine has free.
     threads : leaves done at a time, which the memory arithmetic counts.
-    features : columns to make from columns; see `elltwo.tables.derived`.
+    features : columns to make from columns; see `elltwo.tables.columns.derived`.
     options : ``weights``, ``group``, ``fold_column``, ``categorical``, ``drop``, ``na``, ``dates``,
         ``max_levels``, ``encoding`` of `plan_columns`.
 

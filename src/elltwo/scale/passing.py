@@ -14,13 +14,13 @@ from threadpoolctl import threadpool_limits
 
 from elltwo.errors import DataError
 from elltwo.scale.job import Job, Leaf, refuse_changed
-from elltwo.tables.batches import Batch, Batcher
-from elltwo.tables.forest import Node, add_node, covered
-from elltwo.tables.gather import Gatherer
-from elltwo.tables.mixed import MixedMoments
-from elltwo.tables.momentfile import read_moments, write_moments
-from elltwo.tables.momentset import MomentSet
-from elltwo.tables.planmoments import stored_categories, stored_numbers
+from elltwo.tables.columns.batches import Batch, Batcher
+from elltwo.tables.moments.file import read_moments, write_moments
+from elltwo.tables.moments.forest import Node, add_node, covered
+from elltwo.tables.moments.gather import Gatherer
+from elltwo.tables.moments.mixed import MixedMoments
+from elltwo.tables.moments.planned import stored_categories, stored_numbers
+from elltwo.tables.moments.sets import MomentSet
 from elltwo.tables.read import iter_batches
 
 SAVE_SECONDS = 30.0

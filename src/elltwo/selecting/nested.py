@@ -12,7 +12,7 @@ from elltwo.facts.problem import Penalty
 from elltwo.facts.rotated import Fold
 from elltwo.selecting.kfold import held_out_error, kfold
 from elltwo.selecting.search import grid, refine
-from elltwo.tables.moments import add_designs, subtract_designs
+from elltwo.tables.moments.dense import add_designs, subtract_designs
 
 
 @dataclass(frozen=True)

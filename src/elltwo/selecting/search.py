@@ -53,32 +53,39 @@ def refine(score: Score, alphas: np.ndarray, values: np.ndarray) -> Minimum:
     best = np.argmin(values, axis=0)
     log = np.log(alphas)
     last = alphas.size - 1
-    low, high = log[np.maximum(best - 1, 0)], log[np.minimum(best + 1, last)]
-    centre, least = log[best], values[best, np.arange(values.shape[1])]
+    lowest = _Lowest(log[best], values[best, np.arange(best.size)])
     for at in np.unique(best):
-        mine = np.flatnonzero(best == at)
-        centre[mine], least[mine] = _inside(
-            score, low[mine[0]], high[mine[0]], centre[mine], least[mine], mine
-        )
-    return _with_ends(score, np.exp(centre), least, best, last)
+        bracket = (log[max(at - 1, 0)], log[min(at + 1, last)])
+        _descend(score, bracket, lowest, np.flatnonzero(best == at))
+    return _with_ends(score, np.exp(lowest.u), lowest.score, best, last)
 
 
-def _inside(score: Score, low: float, high: float, centre: np.ndarray, least: np.ndarray, mine: np.ndarray):  # type: ignore[no-untyped-def]
-    """The minimum of the targets ``mine`` in one bracket, never worse than what is known."""
-    reach = (high - low) / 2
+@dataclass(frozen=True)
+class _Lowest:
+    """The best that is known per target, written in place. u (t,) log λ, score (t,)."""
+
+    u: np.ndarray
+    score: np.ndarray
+
+    def offer(self, target: int, u: float, score: float) -> None:
+        if score <= self.score[target]:
+            self.u[target], self.score[target] = u, score
+
+
+def _descend(score: Score, bracket: tuple[float, float], lowest: _Lowest, mine: np.ndarray) -> None:
+    """Lower what is known of the targets ``mine``, whose minima share a bracket."""
+    middle, reach = (bracket[1] + bracket[0]) / 2, (bracket[1] - bracket[0]) / 2
     if reach <= 0:
-        return centre, least
-    u = low + reach * (1 + _CHEBYSHEV)
+        return
+    u = middle + reach * _CHEBYSHEV
     values = score(np.exp(u))[:, mine]
     values = np.where(np.isnan(values), np.inf, values)
-    best = np.argmin(values, axis=0)
-    found = values[best, np.arange(mine.size)]
-    centre, least = np.where(found <= least, u[best], centre), np.minimum(found, least)
-    for j in np.flatnonzero(np.isfinite(values).all(axis=0)):
-        x, height = _stationary(values[:, j])
-        if not np.isnan(x):
-            centre[j], least[j] = low + reach * (1 + x), min(height, least[j])
-    return centre, least
+    for target, column in zip(mine, values.T, strict=True):
+        best = int(np.argmin(column))
+        lowest.offer(target, u[best], column[best])
+        if np.isfinite(column).all():
+            x, height = _stationary(column)
+            lowest.offer(target, middle + reach * x, height)
 
 
 def _stationary(values: np.ndarray) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from scipy import linalg, optimize
 from elltwo.errors import UsageError
 from elltwo.facts.problem import Problem
 from elltwo.shrinking.matrixfree import Centred, Iterated, centred_design, finish
-from elltwo.tables.moments import about, choose_shift, design_moments
+from elltwo.tables.moments.dense import about, choose_shift, design_moments
 
 FEW_COLUMNS = 500  # up to here an active-set method on a p × p triangle is exact and quick
 

@@ -19,7 +19,7 @@ from elltwo.factoring.rotate import without_prior
 from elltwo.facts.problem import Problem
 from elltwo.facts.solution import Solution
 from elltwo.facts.spectrum import block_rows
-from elltwo.tables.moments import about, choose_shift, design_moments
+from elltwo.tables.moments.dense import about, choose_shift, design_moments
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import numpy as np
 
 from elltwo.errors import DataError, UsageError
 from elltwo.facts.plan import ColumnPlan, TablePlan
-from elltwo.tables.batches import Batch, Batcher
-from elltwo.tables.columns import MISSING, UNSEEN
+from elltwo.tables.columns.batches import Batch, Batcher
+from elltwo.tables.columns.values import MISSING, UNSEEN
 from elltwo.tables.folds import fold_ids
 from elltwo.tables.read import iter_batches, read_planned, settled_remedies
 from elltwo.tables.source import Table

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from elltwo.errors import BadValue, DataError, UsageError, unknown_option
 from elltwo.facts.plan import TASKS, ColumnPlan, TablePlan
-from elltwo.tables.judge import judge_column, judge_target
+from elltwo.tables.columns.judge import judge_column, judge_target
+from elltwo.tables.columns.settle import settle_table
 from elltwo.tables.missing import spellings
-from elltwo.tables.readers import check_options, open_source
-from elltwo.tables.samples import sample_table
-from elltwo.tables.settle import settle_table
+from elltwo.tables.reading.readers import check_options, open_source
+from elltwo.tables.reading.samples import sample_table
 from elltwo.tables.source import Table, check_names, require_column
 
 DATE_ENCODINGS = {"ordinal": ("days",), "parts": ("year", "month", "day", "weekday", "hour")}
@@ -58,7 +58,7 @@ def plan_columns(
 
     A `Table` or a frame is planned on all its rows, and the plan is settled: levels, training means, missing
     flags and constant columns are known. Files are planned on a sample of the head and strided blocks, and the
-    plan says ``sampled``: the pass over the data settles it (`elltwo.tables.settle.settle`).
+    plan says ``sampled``: the pass over the data settles it (`elltwo.tables.columns.settle.settle`).
 
     Parameters
     ----------

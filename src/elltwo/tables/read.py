@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 from elltwo.errors import BadValue, DataError, UsageError, unknown_option
 from elltwo.facts.plan import TablePlan
-from elltwo.tables.batches import Batch, Batcher
+from elltwo.tables.columns.batches import Batch, Batcher
 from elltwo.tables.missing import spellings
-from elltwo.tables.parquet import Part
-from elltwo.tables.readers import Source, check_options, collect, open_source, parts, raws
+from elltwo.tables.reading.parquet import Part
+from elltwo.tables.reading.readers import Source, check_options, collect, open_source, parts, raws
+from elltwo.tables.reading.storage import Storage, storage_of
 from elltwo.tables.source import Table, closest, require_column
-from elltwo.tables.storage import Storage, storage_of
 
 __all__ = [
     "Batch",

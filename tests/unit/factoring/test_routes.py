@@ -8,7 +8,7 @@ from elltwo.errors import InputError, MissingRows, UsageError
 from elltwo.factoring import choose, factor, factor_moments, rotate
 from elltwo.facts.problem import Penalty, Problem
 from elltwo.shrinking import path, shrink
-from elltwo.tables.moments import design_moments
+from elltwo.tables.moments.dense import design_moments
 from problems import known_spectrum, penalties, random_problem, refit
 
 SHAPES = {"tall": (40, 6), "wide": (12, 30), "square": (15, 15)}

@@ -27,8 +27,8 @@ from elltwo.scale.job import plan_job, shard
 from elltwo.scale.passing import run_job
 from elltwo.selecting.kfold import kfold
 from elltwo.shrinking.path import shrink
-from elltwo.tables.momentset import merge_sets
-from elltwo.tables.streamfolds import FoldRule
+from elltwo.tables.moments.foldrule import FoldRule
+from elltwo.tables.moments.sets import merge_sets
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:distributed")
 
@@ -149,7 +149,7 @@ def test_dask_objects_give_the_row_wise_fit_and_fold_errors(client, kind):
 
 
 def total(parts):
-    from elltwo.tables.moments import add_designs
+    from elltwo.tables.moments.dense import add_designs
 
     return add_designs(parts)
 

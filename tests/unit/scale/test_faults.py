@@ -16,7 +16,7 @@ from elltwo.errors import DataError, UsageError
 from elltwo.scale.commands import fit_moments, parse_shard, stats_command
 from elltwo.scale.job import plan_job, shard
 from elltwo.scale.passing import leaf_moments, run_job
-from elltwo.tables.momentfile import read_moments
+from elltwo.tables.moments.file import read_moments
 from scale_files import frame, same_bits
 
 # Dies by SIGKILL while leaf 5 is read, or inside the third write of the checkpoint, after half its bytes.

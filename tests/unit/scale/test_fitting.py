@@ -16,7 +16,7 @@ from elltwo.errors import DataError, UsageError
 from elltwo.scale.commands import fit_moments, moments_from
 from elltwo.tables.encode import design
 from elltwo.tables.folds import row_folds
-from elltwo.tables.transform import Recipe
+from elltwo.tables.moments.transform import Recipe
 from scale_files import frame
 
 ALPHAS = np.geomspace(1e-3, 1e4, 9)
@@ -173,7 +173,7 @@ def test_contiguous_folds_are_ranges_of_time(tmp_path):
 
 
 def test_hash_folds_do_not_depend_on_how_the_file_is_cut(tmp_path, monkeypatch):
-    monkeypatch.setattr("elltwo.tables.streamfolds.BALANCED_BELOW", 0)
+    monkeypatch.setattr("elltwo.tables.moments.foldrule.BALANCED_BELOW", 0)
     table = numbers()
     scores = []
     for size in (700, 64):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elltwo.errors import DataError
-from elltwo.tables.forest import add_node, children, covered, leaves_below, root, width
+from elltwo.tables.moments.forest import add_node, children, covered, leaves_below, root, width
 from scale_problems import gathered, mixed_table
 
 TABLE = mixed_table(n=690, missing=0.05)

@@ -15,8 +15,8 @@ from elltwo.errors import DataError, OutputError
 from elltwo.scale.commands import merge_command, stats_command
 from elltwo.scale.job import plan_job
 from elltwo.scale.passing import run_job
-from elltwo.tables.momentfile import read_moments, write_moments
-from elltwo.tables.momentset import merge_sets
+from elltwo.tables.moments.file import read_moments, write_moments
+from elltwo.tables.moments.sets import merge_sets
 from scale_files import frame, same_bits
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from elltwo.errors import UsageError
 from elltwo.scale.commands import fit_moments, moments_from
-from elltwo.tables.transform import assemble
-from elltwo.tables.triangles import Triangles, merge_triangles, stored_rows
+from elltwo.tables.moments.transform import assemble
+from elltwo.tables.moments.triangles import Triangles, merge_triangles, stored_rows
 from scale_files import frame
 from scale_problems import codes_of, gathered, mixed_table
 

@@ -13,7 +13,7 @@ from elltwo.selecting import select
 from elltwo.selecting.kfold import kfold
 from elltwo.selecting.loo import compress, leverages, loo, loo_residuals
 from elltwo.selecting.nested import nested
-from elltwo.tables.moments import design_moments
+from elltwo.tables.moments.dense import design_moments
 from problems import full_operator, held_out, penalties, random_problem, refit, rows_of
 
 ALPHAS = np.array([0.01, 0.7, 30.0])

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from elltwo.errors import BadValue
-from elltwo.tables.batches import Batcher
+from elltwo.tables.columns.batches import Batcher
+from elltwo.tables.columns.settle import Settler, settle
 from elltwo.tables.encode import design
 from elltwo.tables.plan import plan_columns, retype
 from elltwo.tables.read import iter_batches, open_source, parts, read_table
-from elltwo.tables.settle import Settler, settle
 
 ROLES = {"weights": "w", "group": "g", "fold_column": "f"}
 

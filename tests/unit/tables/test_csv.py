@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elltwo.errors import BadValue, DataError
-from elltwo.tables import csv, csvstream
 from elltwo.tables.missing import SPELLINGS
 from elltwo.tables.plan import plan_columns
 from elltwo.tables.read import iter_batches, read_table
+from elltwo.tables.reading import csv, csvstream
 
 
 def written(tmp_path, text, name="t.csv"):

@@ -11,9 +11,9 @@ from elltwo.errors import DataError, UsageError
 from elltwo.scale.commands import fit_moments
 from elltwo.scale.job import plan_job
 from elltwo.scale.passing import run_job
-from elltwo.tables.derived import derive
-from elltwo.tables.momentfile import read_moments, write_moments
-from elltwo.tables.momentset import merge_sets
+from elltwo.tables.columns.derived import derive
+from elltwo.tables.moments.file import read_moments, write_moments
+from elltwo.tables.moments.sets import merge_sets
 from scale_files import frame, same_bits
 
 FEATURES = ["square:x0", "power:x1:3", "product:x0:x2", "spline:x3:4"]

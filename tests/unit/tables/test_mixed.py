@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elltwo.errors import DataError, InputError
-from elltwo.tables.gather import Gatherer
-from elltwo.tables.mixed import MixedMoments, capped, empty, merge_mixed, reshift_mixed
-from elltwo.tables.transform import assemble
+from elltwo.tables.moments.gather import Gatherer
+from elltwo.tables.moments.mixed import MixedMoments, capped, empty, merge_mixed, reshift_mixed
+from elltwo.tables.moments.transform import assemble
 from scale_problems import MixedTable, gathered, mixed_table
 
 
@@ -143,7 +143,7 @@ def test_a_level_folded_in_one_part_is_folded_in_the_merged_whole():
 
 
 def test_an_identifier_is_refused_with_the_flag_that_drops_it(monkeypatch):
-    monkeypatch.setattr("elltwo.tables.levels.MAX_FOLDED", 100)
+    monkeypatch.setattr("elltwo.tables.moments.levels.MAX_FOLDED", 100)
     labels = np.array([f"id{i}" for i in range(1000)], dtype=object)
     table = MixedTable(np.zeros((1000, 1)), (labels,), np.zeros(1000, dtype=int), None)
     with pytest.raises(DataError, match="--drop c0"):

@@ -14,8 +14,8 @@ from elltwo.errors import DataError, UsageError
 from elltwo.factoring.gram import factor_moments
 from elltwo.facts.moments import DesignMoments
 from elltwo.facts.problem import Penalty
-from elltwo.tables.moments import about
-from elltwo.tables.transform import (
+from elltwo.tables.moments.dense import about
+from elltwo.tables.moments.transform import (
     Recipe,
     assemble,
     design_map,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias, TypeVar
 
 from elltwo.errors import DataError
-from elltwo.tables.mixed import MixedMoments, merge_mixed
+from elltwo.tables.moments.mixed import MixedMoments, merge_mixed
 
 ARITY = 4
 Node: TypeAlias = tuple[int, int]  # level above the leaves, position on it

@@ -9,9 +9,9 @@ import numpy as np
 
 from elltwo.errors import DataError
 from elltwo.facts.plan import ColumnPlan, TablePlan
-from elltwo.tables.batches import Batch, Batcher
-from elltwo.tables.columns import UNSEEN, LevelBook
-from elltwo.tables.judge import in_order
+from elltwo.tables.columns.batches import Batch, Batcher
+from elltwo.tables.columns.judge import in_order
+from elltwo.tables.columns.values import UNSEEN, LevelBook
 from elltwo.tables.source import Table
 from elltwo.tables.weights import require_some_weight
 

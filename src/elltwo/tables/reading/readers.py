@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from elltwo.errors import BadValue, DataError
-from elltwo.tables import arrow, csv, parquet
-from elltwo.tables.csvstream import read_text
 from elltwo.tables.files import DataFile, format_of_bytes, list_files, read_stdin
-from elltwo.tables.parquet import Part
+from elltwo.tables.reading import arrow, csv, parquet
+from elltwo.tables.reading.csvstream import read_text
+from elltwo.tables.reading.parquet import Part
+from elltwo.tables.reading.storage import Storage
 from elltwo.tables.source import Origin, Raw, Table, closest
-from elltwo.tables.storage import Storage
 
 if TYPE_CHECKING:
     import pyarrow as pa

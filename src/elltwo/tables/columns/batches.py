@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from elltwo.facts.plan import ColumnPlan, TablePlan
-from elltwo.tables import columns as col
-from elltwo.tables.columns import LevelBook
+from elltwo.tables.columns import values as col
+from elltwo.tables.columns.values import LevelBook
 from elltwo.tables.folds import group_keys
 from elltwo.tables.missing import numeric_spellings
 from elltwo.tables.source import Raw

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from elltwo.errors import DataError
-from elltwo.tables.levels import HEADROOM, MAX_LEVELS, Levels, cut, union
+from elltwo.tables.moments.levels import HEADROOM, MAX_LEVELS, Levels, cut, union
 
 
 @dataclass(frozen=True)

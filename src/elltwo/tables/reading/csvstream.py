@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from elltwo.errors import BadValue, DataError
-from elltwo.tables.csv import Text, wrong_encoding
 from elltwo.tables.files import open_input
+from elltwo.tables.reading.csv import Text, wrong_encoding
 from elltwo.tables.source import Origin, Raw, bad_value
 
 if TYPE_CHECKING:

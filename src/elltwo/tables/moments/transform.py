@@ -15,8 +15,8 @@ from scipy import sparse
 
 from elltwo.errors import DataError, UsageError, unknown_option
 from elltwo.facts.moments import DesignMoments, Moments
-from elltwo.tables.mixed import MixedMoments
-from elltwo.tables.moments import split
+from elltwo.tables.moments.dense import split
+from elltwo.tables.moments.mixed import MixedMoments
 
 CONSTANT = 1e-13  # a spread below this fraction of the mean is rounding, not data
 STANDARDIZE, REFERENCE, MISSING = ("none", "numbers", "all"), ("none", "first"), ("column", "zeros", "mode")

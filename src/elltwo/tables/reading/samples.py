@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from elltwo.errors import DataError
-from elltwo.tables import csv
 from elltwo.tables.missing import spellings
-from elltwo.tables.parquet import OpenFile
-from elltwo.tables.readers import Source, parts, raws
+from elltwo.tables.reading import csv
+from elltwo.tables.reading.parquet import OpenFile
+from elltwo.tables.reading.readers import Source, parts, raws
+from elltwo.tables.reading.storage import Storage, judge_cells, sample_cells
 from elltwo.tables.source import Origin, Table
-from elltwo.tables.storage import Storage, judge_cells, sample_cells
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,11 +10,11 @@ import numpy as np
 
 from elltwo.errors import DataError
 from elltwo.facts.plan import ColumnPlan
-from elltwo.tables.columns import TRUTH, dictionary, is_date, microseconds
-from elltwo.tables.csv import NUMBER
-from elltwo.tables.readers import family
+from elltwo.tables.columns.values import TRUTH, dictionary, is_date, microseconds
+from elltwo.tables.reading.csv import NUMBER
+from elltwo.tables.reading.readers import family
+from elltwo.tables.reading.storage import NUMBER_SHARE, number_share
 from elltwo.tables.source import Table
-from elltwo.tables.storage import NUMBER_SHARE, number_share
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from elltwo.tables.csv import NUMBER
-from elltwo.tables.csvstream import not_a_number
 from elltwo.tables.missing import numeric_spellings
-from elltwo.tables.readers import family
+from elltwo.tables.reading.csv import NUMBER
+from elltwo.tables.reading.csvstream import not_a_number
+from elltwo.tables.reading.readers import family
 from elltwo.tables.source import Raw
 
 if TYPE_CHECKING:

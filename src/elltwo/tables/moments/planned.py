@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from elltwo.facts.plan import ColumnPlan, TablePlan
-from elltwo.tables.derived import Derived
-from elltwo.tables.levels import OTHER
-from elltwo.tables.mixed import MixedMoments
-from elltwo.tables.settle import ColumnFacts, settle
-from elltwo.tables.transform import Source
+from elltwo.tables.columns.derived import Derived
+from elltwo.tables.columns.settle import ColumnFacts, settle
+from elltwo.tables.moments.levels import OTHER
+from elltwo.tables.moments.mixed import MixedMoments
+from elltwo.tables.moments.transform import Source
 
 
 def stored_numbers(plan: TablePlan, derived: Sequence[Derived] = ()) -> tuple[str, ...]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from elltwo.errors import DataError
 from elltwo.facts.plan import ColumnPlan, TablePlan
-from elltwo.tables.derived import Derived
-from elltwo.tables.forest import Node, add_node, covered, merge_in_order, root
-from elltwo.tables.mixed import MixedMoments
-from elltwo.tables.streamfolds import FoldRule
+from elltwo.tables.columns.derived import Derived
+from elltwo.tables.moments.foldrule import FoldRule
+from elltwo.tables.moments.forest import Node, add_node, covered, merge_in_order, root
+from elltwo.tables.moments.mixed import MixedMoments
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import numpy as np
 from scipy import sparse
 
 from elltwo.errors import DataError, InputError
-from elltwo.tables.levels import MAX_LEVELS, Book
-from elltwo.tables.mixed import MixedMoments, add_slots
+from elltwo.tables.moments.levels import MAX_LEVELS, Book
+from elltwo.tables.moments.mixed import MixedMoments, add_slots
 
 FLUSH_ROWS = 262_144  # level codes are kept this long before they enter the contingency tables
 

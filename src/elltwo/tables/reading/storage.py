@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from elltwo.tables import csv
 from elltwo.tables.missing import spellings
+from elltwo.tables.reading import csv
 
 JUDGED = 5000  # distinct values that are looked at
 NUMBER_SHARE = 0.8  # of the distinct values of a text column: from here on, what is no number is a mistake

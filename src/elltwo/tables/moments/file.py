@@ -18,13 +18,13 @@ import numpy as np
 
 from elltwo.errors import DataError
 from elltwo.facts.plan import TablePlan
-from elltwo.tables.derived import Derived
+from elltwo.tables.columns.derived import Derived
 from elltwo.tables.files import atomic_write
-from elltwo.tables.forest import Node
-from elltwo.tables.levels import Levels
-from elltwo.tables.mixed import MixedMoments
-from elltwo.tables.momentset import FileCard, JobCard, MomentSet
-from elltwo.tables.streamfolds import FoldRule
+from elltwo.tables.moments.foldrule import FoldRule
+from elltwo.tables.moments.forest import Node
+from elltwo.tables.moments.levels import Levels
+from elltwo.tables.moments.mixed import MixedMoments
+from elltwo.tables.moments.sets import FileCard, JobCard, MomentSet
 
 VERSION = 1
 KIND = "elltwo moments"
