@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from elltwo.decay.ops import op_name
+from elltwo.decay.seeing.ops import op_name
 
 _SAME_SHAPE = frozenset(
     {

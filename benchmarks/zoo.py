@@ -157,7 +157,7 @@ def examine(architecture: Architecture, quick: bool = True) -> dict[str, Any]:
     """One row of the scoreboard; ``error`` is set where the model cannot be built or run on meta."""
     from benchmarks.meta_shapes import QuickMeta
     from elltwo import decay_plan
-    from elltwo.decay.heuristics import RULES
+    from elltwo.decay.planning.heuristics import RULES
     from elltwo.facts.decayplan import plain_name
 
     start = time.process_time()
@@ -190,7 +190,7 @@ def examine(architecture: Architecture, quick: bool = True) -> dict[str, Any]:
 
 def scoreboard(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Per rule: models with at least one mistake of each kind, and tensors."""
-    from elltwo.decay.heuristics import RULES
+    from elltwo.decay.planning.heuristics import RULES
 
     good = [r for r in records if not r["error"]]
     return [

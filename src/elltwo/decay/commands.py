@@ -19,7 +19,7 @@ from typing import Any
 from torch import nn
 
 from elltwo.decay.auditing import audit
-from elltwo.decay.planning import decay_plan
+from elltwo.decay.planning.plan import decay_plan
 from elltwo.errors import InputError, UsageError
 from elltwo.facts.decayplan import DecayPlan
 from elltwo.facts.finding import Finding
@@ -96,7 +96,7 @@ def plan_command(
     built = load_target(target)
     plan = _plan(built, policy, weight_decay)
     if html is not None:
-        from elltwo.decay.planpage import write_page
+        from elltwo.decay.planning.page import write_page
 
         write_page(plan, html)
     return plan.to_dict() if json else plan.table()

@@ -50,7 +50,7 @@ def _train(correct: bool, steps: int, seed: int) -> tuple[tuple[np.ndarray, np.n
     from torch import nn
 
     from elltwo.decay.forms.apply import apply_decay
-    from elltwo.decay.planning import decay_plan
+    from elltwo.decay.planning.plan import decay_plan
 
     torch.manual_seed(seed)
     net = _network()

@@ -132,7 +132,7 @@ def _train(data: _Digits, kind: str, epochs: int, seed: int) -> _Run:
 
 def _groups(net: Any, data: _Digits, kind: str) -> Any:
     if kind == "plan 15":
-        from elltwo.decay.planning import decay_plan
+        from elltwo.decay.planning.plan import decay_plan
 
         return decay_plan(net, data.x[:32], weight_decay=_STRENGTH).groups(lr=2e-3)
     strength = {"none": 0.0, "default": 0.01, "all 5": _EVERYTHING, "all 15": _STRENGTH}[kind]

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 from torch import nn
 
 from decay_models import TinyGPT, cnn, torchvision_beside_cpu_torch
-from elltwo.decay import heuristics
+from elltwo.decay.planning import heuristics
 
 
 def test_timms_rule_agrees_with_timm():

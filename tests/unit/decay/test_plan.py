@@ -15,8 +15,8 @@ from torch import nn
 import elltwo
 from decay_models import TinyGPT, cnn, mlp
 from elltwo.decay.commands import audit_command, plan_command
-from elltwo.decay.heuristics import RULES
-from elltwo.decay.planpage import render_page
+from elltwo.decay.planning.heuristics import RULES
+from elltwo.decay.planning.page import render_page
 from elltwo.errors import DataError, InputError, UsageError
 from elltwo.facts.decayplan import ROLES, DecayPlan, plain_name
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from decay_models import LiteralEps, OwnNorm, TinyGPT, cnn, mlp
-from elltwo.decay.planning import decay_plan
+from elltwo.decay.planning.plan import decay_plan
 
 
 @pytest.fixture(autouse=True)

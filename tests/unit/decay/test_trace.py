@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from decay_models import LowRank, OwnNorm, TinyGPT, TwoHeads, Zoo, cnn, mlp
-from elltwo.decay.ops import op_name, slot_of
-from elltwo.decay.planning import decay_plan
+from elltwo.decay.planning.plan import decay_plan
+from elltwo.decay.seeing.ops import op_name, slot_of
 
 
 def roles(model, batch, **options):

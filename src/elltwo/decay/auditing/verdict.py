@@ -9,12 +9,12 @@ from typing import Any
 from torch import nn
 from torch.optim import Optimizer
 
-from elltwo.decay.audit_entries import Setup, setup_of
-from elltwo.decay.audit_groups import GROUP_CHECKS
-from elltwo.decay.audit_roles import ROLE_CHECKS
-from elltwo.decay.audit_strength import STRENGTH_CHECKS
-from elltwo.decay.calling import Forward, unwrap
-from elltwo.decay.planning import decay_plan
+from elltwo.decay.auditing.entries import Setup, setup_of
+from elltwo.decay.auditing.groups import GROUP_CHECKS
+from elltwo.decay.auditing.roles import ROLE_CHECKS
+from elltwo.decay.auditing.strength import STRENGTH_CHECKS
+from elltwo.decay.planning.plan import decay_plan
+from elltwo.decay.seeing.calling import Forward, unwrap
 from elltwo.errors import UsageError
 from elltwo.facts.decayplan import DecayPlan, check_strength
 from elltwo.facts.finding import Finding

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from elltwo.decay.laboratory import Experiment
-from elltwo.decay.sketch import Sketch, sketch
+from elltwo.decay.proving.laboratory import Experiment
+from elltwo.decay.proving.sketch import Sketch, sketch
 from elltwo.errors import InputError
 
 TOLERANCE = 1e-6  # models that cast to float32 inside their norm leave 2e-7; all others score above 2e-3

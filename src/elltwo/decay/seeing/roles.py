@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from elltwo.decay.marks import Use
-from elltwo.decay.trace import Tracer
+from elltwo.decay.seeing.marks import Use
+from elltwo.decay.seeing.trace import Tracer
 
 # When a tensor has several uses, the first of these names it: a tied table that also multiplies is a weight.
 ORDER = (

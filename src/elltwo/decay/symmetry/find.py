@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from elltwo.decay.calling import Forward, batch_from_model, named_tensors, unwrap
-from elltwo.decay.laboratory import Experiment
-from elltwo.decay.planning import traced_roles
-from elltwo.decay.sketch import Sketch, joined, sketch
+from elltwo.decay.planning.plan import traced_roles
+from elltwo.decay.proving.laboratory import Experiment
+from elltwo.decay.proving.sketch import Sketch, joined, sketch
+from elltwo.decay.seeing.calling import Forward, batch_from_model, named_tensors, unwrap
 from elltwo.errors import InputError
 from elltwo.facts.symmetry import Symmetries, Symmetry
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from elltwo.decay import ops
+from elltwo.decay.seeing import ops
 
 NONE: frozenset[str] = frozenset()
 

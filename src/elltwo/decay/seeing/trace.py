@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from elltwo.decay import ops
-from elltwo.decay.marks import (
+from elltwo.decay.seeing import ops
+from elltwo.decay.seeing.marks import (
     NONE,
     Mark,
     Operand,
@@ -29,13 +29,13 @@ from elltwo.decay.marks import (
     merged,
     tensors_of,
 )
-from elltwo.decay.slots import role_in_slot
+from elltwo.decay.seeing.slots import role_in_slot
 
 
 class Tracer(TorchFunctionMode):
     """The mode under which one forward pass is watched.
 
-    After the pass ``uses`` maps each parameter's id to its uses; see :func:`elltwo.decay.roles.settle`.
+    After the pass ``uses`` maps each parameter's id to its uses; see :func:`elltwo.decay.seeing.roles.settle`.
     """
 
     def __init__(self, parameters: Iterable[torch.Tensor], batch: Iterable[torch.Tensor]) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from elltwo.decay.calling import Forward
-from elltwo.decay.keeping import kept
-from elltwo.decay.laboratory import Experiment
-from elltwo.decay.symmetry import ZERO, Lab, find, study
+from elltwo.decay.proving.laboratory import Experiment
+from elltwo.decay.seeing.calling import Forward
+from elltwo.decay.seeing.keeping import kept
+from elltwo.decay.symmetry.find import ZERO, Lab, find, study
 from elltwo.errors import InputError
 from elltwo.facts.rebalanced import Move, Rebalanced
 from elltwo.facts.symmetry import Symmetry

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from elltwo.decay.audit_entries import Entry, Setup
+from elltwo.decay.auditing.entries import Entry, Setup
 from elltwo.facts.finding import Finding
 
 INERT_SHRINK = 0.05  # a run that shrinks weights by less than this in all is a run without decay

@@ -50,7 +50,7 @@ _INVARIANT = {
 class Policy:
     """Everything that turns roles into strengths.
 
-    ``decayed``: names that a rule from :mod:`elltwo.decay.heuristics` decays, or None for the standard
+    ``decayed``: names that a rule from :mod:`elltwo.decay.planning.heuristics` decays, or None for the standard
     choice by role. ``widths``: fan-in multiplier per name (mup), or empty.
     """
 

@@ -16,7 +16,7 @@ _MARKS = {"proven": "yes, proven", "approximate": "nearly", "no": "no", "unknown
 def render_page(plan: DecayPlan) -> str:
     """The page as text."""
     environment = Environment(
-        loader=PackageLoader("elltwo.decay", "pages"), autoescape=True, trim_blocks=True
+        loader=PackageLoader("elltwo.decay.planning", "pages"), autoescape=True, trim_blocks=True
     )
     roles = dict.fromkeys(r.role for r in plan)
     share = [

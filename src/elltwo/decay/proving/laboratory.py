@@ -11,9 +11,9 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from elltwo.decay.calling import Forward, checked_call, differentiable, map_tensors
-from elltwo.decay.keeping import as_trained, kept
-from elltwo.decay.ops import op_name
+from elltwo.decay.seeing.calling import Forward, checked_call, differentiable, map_tensors
+from elltwo.decay.seeing.keeping import as_trained, kept
+from elltwo.decay.seeing.ops import op_name
 
 # Small enough to leave 1e-10 of a variance of 1e-4, large enough that a constant channel (variance zero)
 # does not multiply rounding errors by more than 1e7.

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from elltwo.decay import ops
+from elltwo.decay.seeing import ops
 
 NONE: frozenset[str] = frozenset()
 

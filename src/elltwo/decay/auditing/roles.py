@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from elltwo.decay.audit_entries import Setup, count, names
+from elltwo.decay.auditing.entries import Setup, count, names
 from elltwo.facts.finding import Finding
 
 _CODES = {

@@ -9,7 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from elltwo.decay.calling import (
+from elltwo.decay.planning.heuristics import RULES, Owned, owned
+from elltwo.decay.planning.policies import Policy, width_multipliers
+from elltwo.decay.proving.laboratory import Experiment
+from elltwo.decay.proving.probe import Probe, Proof, prove
+from elltwo.decay.seeing.calling import (
     Forward,
     aliases,
     batch_from_model,
@@ -19,13 +23,9 @@ from elltwo.decay.calling import (
     tensors_in,
     unwrap,
 )
-from elltwo.decay.heuristics import RULES, Owned, owned
-from elltwo.decay.keeping import as_trained, kept
-from elltwo.decay.laboratory import Experiment
-from elltwo.decay.policies import Policy, width_multipliers
-from elltwo.decay.probe import Probe, Proof, prove
-from elltwo.decay.roles import Role, role_by_type, settle
-from elltwo.decay.trace import Tracer
+from elltwo.decay.seeing.keeping import as_trained, kept
+from elltwo.decay.seeing.roles import Role, role_by_type, settle
+from elltwo.decay.seeing.trace import Tracer
 from elltwo.errors import InputError, UsageError, unknown_option
 from elltwo.facts.decayplan import ROLES, DecayPlan, PlanRow, check_strength, plain_name
 

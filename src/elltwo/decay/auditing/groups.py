@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import torch
 
-from elltwo.decay.audit_entries import Setup, count, names
+from elltwo.decay.auditing.entries import Setup, count, names
 from elltwo.facts.finding import Finding
 
 

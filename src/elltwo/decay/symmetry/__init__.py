@@ -1,0 +1,1 @@
+"""Multiplicative symmetries of a network, and what follows from them: rebalancing, trunk and heads."""
