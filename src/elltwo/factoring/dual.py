@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,7 +132,8 @@ def _project(K: np.ndarray, u: np.ndarray) -> np.ndarray:
     return (K + K.T) / 2
 
 
-def _scaled_blocks(design: WideDesign, diagonal: np.ndarray | None):  # type: ignore[no-untyped-def]
+def _scaled_blocks(design: WideDesign, diagonal: np.ndarray | None) -> Iterator[np.ndarray]:
+    """Blocks of columns, shifted and scaled."""
     n, p = design.A.shape
     step = block_rows(n)
     for start in range(0, p, step):

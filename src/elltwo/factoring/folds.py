@@ -16,7 +16,7 @@ from scipy import linalg, sparse
 from elltwo.errors import InputError
 from elltwo.factoring.centre import centred_moments
 from elltwo.factoring.choose import choose, factor
-from elltwo.factoring.dual import kernel, wide_design, wide_form
+from elltwo.factoring.dual import WideDesign, kernel, wide_design, wide_form
 from elltwo.factoring.gram import eigen_factor, factor_total, penalty_form, subtract_prior
 from elltwo.factoring.rotate import without_prior
 from elltwo.facts.moments import DesignMoments
@@ -196,7 +196,7 @@ def _wide(problem: Problem, folds: np.ndarray, k: int) -> Fold:
     )
 
 
-def _against(rows: np.ndarray, design, U: np.ndarray) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _against(rows: np.ndarray, design: WideDesign, U: np.ndarray) -> np.ndarray:
     """(m, k) rows · Aᶜᵀ U through the n × n side, so that no p × k array is made."""
     A = design.A
     cross = np.asarray((A @ rows.T).T) - (rows @ design.mean)[:, None]  # (m, n) rows · (A − m)ᵀ

@@ -12,7 +12,7 @@ from elltwo.errors import InputError
 from elltwo.factoring.clean import gram_floor, keep
 from elltwo.factoring.svd import rotate_dense
 from elltwo.facts.rotated import Rotated
-from elltwo.facts.spectrum import DenseMap, DenseRows, Free, Origin, Spectrum
+from elltwo.facts.spectrum import DenseMap, DenseRows, Free, Map, Origin, Rows, Spectrum
 
 NEGATIVE = 1e-8  # an eigenvalue below minus this fraction of the largest is no rounding
 
@@ -101,7 +101,7 @@ def _weighted(K: np.ndarray, b: np.ndarray, root: np.ndarray | None) -> tuple[np
     return (K, b) if root is None else (K * np.outer(root, root), b * root[:, None])
 
 
-def _spectrum(s: np.ndarray, map_, rows, dropped: int, root: np.ndarray | None) -> Spectrum:  # type: ignore[no-untyped-def]
+def _spectrum(s: np.ndarray, map_: Map, rows: Rows | None, dropped: int, root: np.ndarray | None) -> Spectrum:
     n = s.size + dropped
     weight = float(n if root is None else np.sum(root**2))
     method = "kernel" if rows is not None else "kernel-tridiagonal"

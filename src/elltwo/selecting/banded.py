@@ -7,6 +7,7 @@ With K_g = X_g X_gᵀ (centred) and λ_g = exp(v_g), the marginal covariance of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,7 +96,9 @@ def choose_strengths(bands: Bands, rule: str = "evidence", start: np.ndarray | N
     return BandStrengths(np.exp(found.x), float(found.fun), int(found.nfev), bool(found.success))
 
 
-def _objective(rule, kernels: np.ndarray, y: np.ndarray, aside: Aside, v: np.ndarray) -> Objective:  # type: ignore[no-untyped-def]
+def _objective(
+    rule: Callable[..., Objective], kernels: np.ndarray, y: np.ndarray, aside: Aside, v: np.ndarray
+) -> Objective:
     """The rule and its gradient in log λ: dM/d log λ_g = −K_g/λ_g, with unit noise."""
     inverse = np.exp(-v)
     K = np.tensordot(inverse, kernels, axes=1)

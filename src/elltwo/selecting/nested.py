@@ -23,12 +23,14 @@ class Nested:
     ----------
     error : (t,) weighted mean squared error.
     baseline : (t,) the same for predicting the training mean.
+    plain : (t,) the same for fitting without any penalty.
     standard_error : (t,) over outer folds.
     alphas : (K, t) λ chosen inside each outer fold.
     """
 
     error: np.ndarray
     baseline: np.ndarray
+    plain: np.ndarray
     standard_error: np.ndarray
     alphas: np.ndarray
 
@@ -47,7 +49,7 @@ def nested(
     Varma & Simon, BMC Bioinformatics 7 (2006) 91.
     """
     total = add_designs(parts)
-    sums, baselines, chosen = [], [], []
+    sums, ends, chosen = [], [], []
     for k, held in enumerate(parts):
         train = subtract_designs(total, held)
         inner = [
@@ -59,12 +61,14 @@ def nested(
         alpha = _choose(inner, outer, alphas, per_target)
         chosen.append(alpha)
         sums.append(_at_own_alpha(outer, alpha))
-        baselines.append(held_out_error(outer, np.array([np.inf]))[0])
+        ends.append(held_out_error(outer, np.array([0.0, np.inf])))
     weights = np.array([part.weight for part in parts])
     means = np.array(sums) / weights[:, None]
+    plain, baseline = np.sum(ends, axis=0) / weights.sum()
     return Nested(
         error=np.sum(sums, axis=0) / weights.sum(),
-        baseline=np.sum(baselines, axis=0) / weights.sum(),
+        baseline=baseline,
+        plain=plain,
         standard_error=means.std(axis=0, ddof=1) / np.sqrt(weights.size),
         alphas=np.array(chosen),
     )

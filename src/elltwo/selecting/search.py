@@ -85,7 +85,7 @@ def _descend(score: Score, bracket: tuple[float, float], lowest: _Lowest, mine: 
         lowest.offer(target, u[best], column[best])
         if np.isfinite(column).all():
             x, height = _stationary(column)
-            lowest.offer(target, middle + reach * x, height)
+            lowest.offer(target, middle + reach * x, min(height, column[best]))  # rounding is no veto
 
 
 def _stationary(values: np.ndarray) -> tuple[float, float]:
