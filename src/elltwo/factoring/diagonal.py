@@ -73,12 +73,24 @@ def diagonalize(A: Any, L: Any = None) -> Diagonal | None:
 
 def dct_eigenvalues(A: ConvolutionOperator) -> np.ndarray:
     """Eigenvalues Σ h_j cos(πk₁j₁/n₁)… of a reflective convolution whose PSF is symmetric."""
+    if A.factors is not None:
+        return reduce(np.multiply.outer, map(_cosines, A.factors, A.image_shape or ()))
     field = A.psf[tuple(slice(p // 2, None) for p in A.psf.shape)]
     for n in A.image_shape or ():  # each round takes the first axis away and puts its transform last
-        reach = np.arange(field.shape[0])
-        cosine = np.cos(np.pi * np.outer(np.arange(n), reach) / n) * np.where(reach, 2.0, 1.0)
-        field = np.tensordot(field, cosine, axes=(0, 1))
+        field = np.tensordot(field, _half_cosines(field.shape[0], n), axes=(0, 1))
     return field
+
+
+def _cosines(line: np.ndarray, n: int) -> np.ndarray:
+    """(n,) eigenvalues of one symmetric axis."""
+    half = line[line.size // 2 :]
+    return _half_cosines(half.size, n) @ half
+
+
+def _half_cosines(reach: int, n: int) -> np.ndarray:
+    """(n, reach) cos(πkj/n), twice where j > 0: the other half of a symmetric line."""
+    j = np.arange(reach)
+    return np.cos(np.pi * np.outer(np.arange(n), j) / n) * np.where(j, 2.0, 1.0)
 
 
 def _dct(A: ConvolutionOperator, ell2: np.ndarray | None) -> Diagonal:

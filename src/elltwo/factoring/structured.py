@@ -6,6 +6,7 @@ at its mean, change them by less than 1e-3 and make a choice of λ cost little b
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from elltwo.facts.rotated import Rotated
 from elltwo.facts.spectrum import Free, Origin, Spectrum, Trace
 
 EXACT = 1 << 14  # directions up to which each is kept
+PIECE = 1 << 15  # directions worked on at a time
 SHIFT = 52 - 3  # bits of a float64 dropped: three of the mantissa stay, eight bins per octave
 
 
@@ -57,12 +59,14 @@ class StructuredDirect:
             live = live if alpha == 0 else live & (np.zeros(a.shape, bool) if ell2 is None else ell2 == 0)
             x = np.divide(data, a, out=np.zeros_like(data), where=live)
         else:
-            x = a * a
-            x += alpha if ell2 is None else alpha * ell2
-            if ell2 is not None:  # a = ℓ = 0: neither data nor penalty see this direction; it gets nothing
-                x.flat[np.flatnonzero(ell2 == 0)] += np.finfo(float).tiny
-            np.divide(a, x, out=x)
-            x *= data
+            x = np.empty(a.shape)
+            for part in _pieces(a.size):
+                at = a.reshape(-1)[part]
+                below = at * at
+                below += alpha if ell2 is None else alpha * ell2.reshape(-1)[part]
+                # a = ℓ = 0: neither data nor penalty see this direction; it gets nothing
+                np.maximum(below, np.finfo(float).tiny, out=below)
+                np.divide(at * data.reshape(-1)[part], below, out=x.reshape(-1)[part])
         return self.diagonal.from_columns(x)
 
 
@@ -208,20 +212,31 @@ def _exact(diagonal: Diagonal, parts: Parts, data: tuple[np.ndarray, ...]):  # t
 
 def _binned(diagonal: Diagonal, parts: Parts, data: tuple[np.ndarray, ...]):  # type: ignore[no-untyped-def]
     """The same from bins: the exponent and three mantissa bits of s² number them, so no logarithm is taken."""
-    bins = parts.gamma2.view(np.int64) >> SHIFT  # fresh memory costs more than arithmetic here: reuse it
-    least = np.array([max(parts.least, np.finfo(float).tiny)])
-    bins -= int(least.view(np.int64)[0] >> SHIFT)
-    np.maximum(bins, 0, out=bins)
-    weights = data[0].ravel() * data[0].ravel()
-    count = np.bincount(bins)
-    mean = np.bincount(bins, weights=parts.gamma2) / np.maximum(count, 1)
-    total = np.bincount(bins, weights=weights)
-    weights *= parts.gamma2
+    count, gamma2, total, weighted = _sums(parts, data[0].reshape(-1))
     used = np.flatnonzero(count[1:])[::-1] + 1  # bin 0 holds what is free or dropped
+    mean = gamma2[used] / count[used]
     # the data see a bin at the mean of s² weighted by their energy, traces at its plain mean
-    weighted = np.bincount(bins, weights=weights)[used]
-    seen = np.divide(weighted, total[used], out=mean[used].copy(), where=total[used] > 0)
-    s = np.sqrt(seen)
-    trace = Trace(np.sqrt(mean[used]), count[used].astype(float))
+    s = np.sqrt(np.divide(weighted[used], total[used], out=mean.copy(), where=total[used] > 0))
+    trace = Trace(np.sqrt(mean), count[used])
     dropped = int(count[0]) - parts.free.size
     return s, np.sqrt(total[used])[:, None], BinnedMap(), trace, dropped
+
+
+def _sums(parts: Parts, data: np.ndarray) -> np.ndarray:
+    """(4, bins) directions in each bin, and their sums of s², of z² and of z²s²; bin 0 is below the floor."""
+    first, last = np.array([max(parts.least, np.finfo(float).tiny), parts.gamma2.max()]).view(np.int64) >> SHIFT
+    size = int(max(last - first, 0)) + 1
+    sums = np.zeros((4, size))
+    for part in _pieces(data.size):
+        gamma2, energy = parts.gamma2[part], data[part] ** 2
+        bins = gamma2.view(np.int64) >> SHIFT
+        bins -= first
+        np.maximum(bins, 0, out=bins)
+        for row, weights in enumerate((None, gamma2, energy, energy * gamma2)):
+            sums[row] += np.bincount(bins, weights, size)
+    return sums
+
+
+def _pieces(size: int) -> Iterator[slice]:
+    """Slices that stay in cache: to a whole field, fresh memory costs more than arithmetic."""
+    return (slice(start, start + PIECE) for start in range(0, size, PIECE))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
 from elltwo.facts.finding import Finding
 from elltwo.facts.rotated import Rotated
@@ -13,6 +14,7 @@ from elltwo.operators import ConvolutionOperator
 
 DISAGREE = 10.0  # factor in λ = √α between the rule that decided and GCV
 BORDER = 2.0  # mean squared residual within a PSF's reach of a border over that everywhere
+_MODES = {"zero": "constant", "periodic": "wrap", "reflective": "reflect"}  # as SciPy calls them
 LOUD = 2.0  # root mean square of the solution, seen through the PSF's sum, over that of the data
 
 
@@ -119,6 +121,18 @@ def _strip(A: ConvolutionOperator, x: np.ndarray, b: np.ndarray, axis: int, reac
     part = np.arange(-2 * reach, 3 * reach) if A.boundary == "periodic" else np.arange(3 * reach)
     first = 2 * reach if A.boundary == "periodic" else 0
     piece = x.take(part, axis=axis, mode="wrap")
-    image = (ConvolutionOperator(A.psf, piece.shape, A.boundary) @ piece.ravel()).reshape(piece.shape)
-    seen = image.take(np.arange(first, first + reach), axis=axis)
-    return (b.take(np.arange(reach), axis=axis) - seen) ** 2
+    seen = np.arange(first, first + reach)
+    if A.factors is None:
+        whole = ConvolutionOperator(A.psf, piece.shape, A.boundary) @ piece.ravel()
+        image = whole.reshape(piece.shape).take(seen, axis=axis)
+    else:  # the short axis first: all but its first rows are then done with
+        image = _along(piece, A, axis).take(seen, axis=axis)
+        for other in set(range(x.ndim)) - {axis}:
+            image = _along(image, A, other)
+    return (b.take(np.arange(reach), axis=axis) - image) ** 2
+
+
+def _along(field: np.ndarray, A: ConvolutionOperator, axis: int) -> np.ndarray:
+    """One axis of a separable convolution."""
+    assert A.factors is not None
+    return ndimage.convolve1d(field, A.factors[axis], axis, mode=_MODES[A.boundary])

@@ -171,6 +171,8 @@ def noise_estimate(r: Rotated, selection: Selection, solution: Solution) -> np.n
     if gcv is not None:
         with np.errstate(divide="ignore", invalid="ignore"):
             near = np.abs(np.log(gcv / solution.alpha)) < 2 * np.log(5.0)
+        if np.array_equal(gcv, solution.alpha):
+            return np.sqrt(sigma2)
         if near.any():
             sigma2 = np.where(near, shrink_variance(r, np.where(near, gcv, solution.alpha)), sigma2)
     return np.sqrt(sigma2)

@@ -5,7 +5,7 @@ The null space of L is a block of free directions, as an intercept is: no λ shr
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, reduce
 from math import comb
 from typing import Literal, get_args
 
@@ -81,11 +81,10 @@ class DifferenceOperator(Operator):
         if transform == "dct" and not free_first:
             return None
         period = 1.0 if transform == "dct" else 2.0
-        total = np.zeros(self.image_shape)
-        for axis, n in enumerate(self.image_shape):
-            line = 2 - 2 * np.cos(period * np.pi * np.arange(n) / n)
-            total = total + line.reshape([-1 if a == axis else 1 for a in range(len(self.image_shape))])
-        return total ** (self.order if self.kind != "gradient" else 1)
+        lines = [2 - 2 * np.cos(period * np.pi * np.arange(n) / n) for n in self.image_shape]
+        total = reduce(np.add.outer, lines)
+        total **= self.order
+        return total
 
 
 def differences(n: int, order: int = 1, edge: Edge = "free") -> DifferenceOperator:

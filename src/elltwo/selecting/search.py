@@ -17,6 +17,7 @@ NODES = 11
 DEGREE = 8  # less than interpolation: the least-squares fit averages rounding out
 SMOOTH, NOISE = 1e-6, 1e-13  # misfit of an analytic score: of its spread, and of its size
 _CHEBYSHEV = -np.cos(np.pi * np.arange(NODES) / (NODES - 1))
+_FIT = np.linalg.pinv(chebyshev.chebvander(_CHEBYSHEV, DEGREE))  # values at the nodes to coefficients
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def _stationary(values: np.ndarray) -> tuple[float, float]:
     NaN where the values are no polynomial's to nearly all digits, or where an end is lower.
     """
     bottom, spread = values.min(), np.ptp(values)
-    series = chebyshev.chebfit(_CHEBYSHEV, values - bottom, DEGREE)
+    series = _FIT @ (values - bottom)
     misfit = np.abs(chebyshev.chebval(_CHEBYSHEV, series) - (values - bottom)).max()
     slope = np.trim_zeros(chebyshev.chebder(series), "b")
     if misfit > SMOOTH * spread + NOISE * abs(bottom) or slope.size < 2:
