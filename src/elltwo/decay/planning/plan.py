@@ -18,6 +18,7 @@ from elltwo.decay.seeing.calling import (
     aliases,
     batch_from_model,
     checked_call,
+    copied,
     differentiable,
     named_tensors,
     tensors_in,
@@ -154,6 +155,7 @@ def _trace(
         note = "No batch was given: roles come from module types, and invariance is unknown. Pass batch=... to trace."
         return Traced({}, (note,))
     with kept(model), as_trained(model), torch.enable_grad():
+        batch = copied(batch)
         tracer = Tracer(tensors.values(), tensors_in(batch))
         with tracer:
             out = checked_call(model, batch, forward)
@@ -199,7 +201,8 @@ def _probe(
     if not live:
         return Probe({}, ("No parameter that the batch touches is trainable: nothing to probe.",))
     roles = {id(t): traced.roles[id(t)].role for t in tensors.values()}
-    return prove(Experiment(model, batch, forward, loss, roles), live)
+    axes = {n: traced.roles[id(t)].out_axis for n, t in live.items()}
+    return prove(Experiment(model, batch, forward, loss, roles), live, axes=axes)
 
 
 def _with_owners(model: nn.Module, tensors: Mapping[str, torch.Tensor]) -> list[tuple[str, Owned]]:

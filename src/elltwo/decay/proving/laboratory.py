@@ -59,7 +59,7 @@ class Experiment:
     def outputs(self) -> list[torch.Tensor]:
         """Differentiable outputs of one forward pass (call inside :meth:`prepared`); dropout masks repeat."""
         torch.manual_seed(self.seed + 1)
-        with nullcontext() if self.exact_eps else _SmallEps():
+        with nullcontext() if self.exact_eps else _Exact():
             out = checked_call(self.model, self.batch, self.forward)
             return differentiable(self.loss(out) if self.loss else out)
 
@@ -100,12 +100,40 @@ def _shrink_eps(model: nn.Module) -> None:
                 object.__setattr__(module, name, TINY_EPS)
 
 
-class _SmallEps(TorchFunctionMode):
-    """Replaces the eps argument of torch's own norms, also where the code writes it as a literal."""
+def grouped_product(
+    a: torch.Tensor,
+    b: torch.Tensor,
+    offs: torch.Tensor | None = None,
+    bias: Any = None,
+    out_dtype: Any = None,
+) -> torch.Tensor:
+    """``grouped_mm`` for the two forms that layers of experts use, in a precision that its kernel lacks.
+
+    a (tokens, k) with b (experts, k, m), group e ending before row offs[e]; or both with experts in front.
+    """
+    if offs is None:
+        out = a @ b
+    else:
+        ends = [0, *(int(e) for e in offs)]
+        groups = [a[i:j] @ w for i, j, w in zip(ends[:-1], ends[1:], b, strict=True)]
+        rest = a.new_zeros(len(a) - ends[-1], b.shape[-1])
+        out = torch.cat([*groups, rest])
+    return out if bias is None else out + bias
+
+
+class _Exact(TorchFunctionMode):
+    """Steps in where torch's own operations stand in the way of exactness.
+
+    The eps argument of norms becomes tiny, also where the code writes it as a literal; a grouped product
+    of experts, whose kernel takes float32 at most, is written out.
+    """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
-        place = _EPS_PLACE.get(op_name(func))
+        name = op_name(func)
+        if name in ("grouped_mm", "_grouped_mm") and args[0].dtype == torch.float64 and args[1].dim() == 3:
+            return grouped_product(*args, **kwargs)
+        place = _EPS_PLACE.get(name)
         if place is not None and len(args) > place:
             args = (*args[:place], TINY_EPS, *args[place + 1 :])
         elif place is not None:

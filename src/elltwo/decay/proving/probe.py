@@ -40,10 +40,16 @@ class Probe:
     notes: tuple[str, ...] = ()
 
 
-def prove(experiment: Experiment, tensors: Mapping[str, torch.Tensor], cotangents: int = 4) -> Probe:
+def prove(
+    experiment: Experiment,
+    tensors: Mapping[str, torch.Tensor],
+    cotangents: int = 4,
+    axes: Mapping[str, int] | None = None,
+) -> Probe:
     """Invariance and deadness of each tensor; the model is left as it was.
 
-    ``tensors``: the trainable tensors that the forward pass touches. Costs about ``cotangents`` backward
+    ``tensors``: the trainable tensors that the forward pass touches; ``axes``: which axis of each counts
+    output units (0 where it is not said). Costs about ``cotangents`` backward
     passes, two forward passes and one float64 copy of the model. A model whose kernels refuse float64 is
     measured in float32, and then nothing is called "proven".
     """
@@ -51,7 +57,7 @@ def prove(experiment: Experiment, tensors: Mapping[str, torch.Tensor], cotangent
     attempt: Experiment | None = experiment
     while attempt is not None:
         try:
-            return replace(_prove_at(attempt, tensors, cotangents), notes=tuple(notes))
+            return replace(_prove_at(attempt, tensors, cotangents, axes or {}), notes=tuple(notes))
         except _NotFinite:
             notes.append(f"The outputs are not finite in {_kind(attempt)} at the probed point.")
             attempt = replace(attempt, roles={}) if attempt.roles else None
@@ -71,12 +77,14 @@ def _kind(attempt: Experiment) -> str:
     return str(attempt.dtype).removeprefix("torch.") + ("" if attempt.roles else " at the given parameters")
 
 
-def _prove_at(experiment: Experiment, tensors: Mapping[str, torch.Tensor], cotangents: int) -> Probe:
+def _prove_at(
+    experiment: Experiment, tensors: Mapping[str, torch.Tensor], cotangents: int, axes: Mapping[str, int]
+) -> Probe:
     with experiment.prepared() as lab:
         outputs = lab.outputs()
         if not all(bool(torch.isfinite(o).all()) for o in outputs):
             raise _NotFinite
-        seen = sketch(outputs, tensors, count=cotangents, seed=lab.seed + 2)
+        seen = sketch(outputs, tensors, count=cotangents, seed=lab.seed + 2, axes=axes)
         base = [o.detach() for o in outputs]
         del outputs
         proofs = {n: _judge(seen.get(n), lab.dtype) for n in tensors}

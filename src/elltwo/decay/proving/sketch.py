@@ -12,7 +12,7 @@ import torch
 class Sketch:
     """One tensor under K random output cotangents y_k, with g_k = d<y_k, f>/dw.
 
-    whole (K,): <w, g_k>.  rows (K, r): its parts per output row.  columns (K, c) or None: per input
+    whole (K,): <w, g_k>.  rows (K, r): its parts per output unit.  columns (K, c) or None: per input
     column.  spread (K,), row_spread (K, r): sum_j (w_j g_kj)^2.  size: largest root mean square of g_k.
     """
 
@@ -31,7 +31,7 @@ class Sketch:
 
     @property
     def row_residuals(self) -> torch.Tensor:
-        """rho of each output row that has any signal."""
+        """rho of each output unit that has any signal."""
         bottom = self.row_spread.sum(0)
         live = bottom > 1e-24 * bottom.max()
         return (self.rows.square().sum(0)[live] / bottom[live]).sqrt()
@@ -44,8 +44,12 @@ def sketch(
     count: int,
     seed: int,
     columns: bool = False,
+    axes: Mapping[str, int] | None = None,
 ) -> dict[str, Sketch]:
-    """``count`` backward passes through one graph; tensors that no gradient reaches are left out."""
+    """``count`` backward passes through one graph; tensors that no gradient reaches are left out.
+
+    ``axes`` names the axis along which each tensor counts output units, 0 where it says nothing.
+    """
     generator = torch.Generator(device=outputs[0].device).manual_seed(seed)
     found: dict[str, list[Sketch]] = {n: [] for n in tensors}
     for k in range(count):
@@ -55,7 +59,7 @@ def sketch(
         )
         for (name, w), g in zip(tensors.items(), grads, strict=True):
             if g is not None:
-                found[name].append(_reduce(w.detach(), g.detach(), columns))
+                found[name].append(_reduce(w.detach(), g.detach(), columns, (axes or {}).get(name, 0)))
     return {n: _stacked(parts) for n, parts in found.items() if parts}
 
 
@@ -64,10 +68,10 @@ def _cotangent(output: torch.Tensor, generator: torch.Generator) -> torch.Tensor
     return noise / max(output.numel(), 1) ** 0.5
 
 
-def _reduce(w: torch.Tensor, g: torch.Tensor, columns: bool) -> Sketch:
+def _reduce(w: torch.Tensor, g: torch.Tensor, columns: bool, axis: int) -> Sketch:
     g = g.to_dense() if g.is_sparse else g
     product = (w.conj() * g).real if w.is_complex() else w * g
-    rows = product.reshape(product.shape[0] if product.dim() else 1, -1)
+    rows = product.movedim(axis, 0).flatten(1) if product.dim() > 1 else product.reshape(-1, 1)
     column = product.transpose(0, 1).reshape(product.shape[1], -1).sum(1) if columns and w.dim() > 1 else None
     size = float(g.abs().square().mean().sqrt()) if g.numel() else 0.0
     return Sketch(product.sum(), rows.sum(1), column, rows.square().sum(), rows.square().sum(1), size)

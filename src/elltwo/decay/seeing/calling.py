@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from copy import copy
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -35,10 +36,21 @@ def map_tensors(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> A
     if isinstance(value, torch.Tensor):
         return change(value)
     if isinstance(value, Mapping):
-        return {k: map_tensors(v, change) for k, v in value.items()}
+        items = {k: map_tensors(v, change) for k, v in value.items()}
+        if type(value) is dict or not isinstance(value, MutableMapping):
+            return items
+        same = copy(value)  # e.g. a tokenizer's batch, whose fields are attributes too
+        same.update(items)
+        return same
     if isinstance(value, (tuple, list)):
-        return tuple(map_tensors(v, change) for v in value)
+        parts = [map_tensors(v, change) for v in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
     return value
+
+
+def copied(batch: Any) -> Any:
+    """The batch with tensors of its own, so that a forward pass that writes into its inputs harms nobody."""
+    return map_tensors(batch, lambda t: t.detach().clone().requires_grad_(t.requires_grad))
 
 
 def call(model: nn.Module, batch: Any, forward: Forward | None = None) -> Any:

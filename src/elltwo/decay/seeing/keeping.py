@@ -1,12 +1,16 @@
-"""Leave a model as it was: data, grads, buffers, modes, attributes, random state; also after an exception."""
+"""Leave a model as it was: data, grads, buffers, modes, attributes, random states; also after an exception."""
 
 from __future__ import annotations
 
+import random
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -19,6 +23,7 @@ class _Module:
     kind: type
     attributes: dict[str, Any]
     tables: dict[str, dict[str, Any]]
+    contents: list[tuple[Any, Any]]
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ def kept(model: nn.Module, *, working_copy: bool = True) -> Iterator[None]:
     devices = sorted({s.data.device.index for s in tensors if s.data.is_cuda})
     grad_mode = torch.is_grad_enabled()
     try:
-        with torch.random.fork_rng(devices=devices):
+        with torch.random.fork_rng(devices=devices), _other_random_states():
             yield
     finally:
         torch.set_grad_enabled(grad_mode)
@@ -49,6 +54,17 @@ def kept(model: nn.Module, *, working_copy: bool = True) -> Iterator[None]:
             _restore_module(m)
         for s in tensors:
             _restore_tensor(s)
+
+
+@contextmanager
+def _other_random_states() -> Iterator[None]:
+    """Python's and NumPy's, which some forward passes draw masks from."""
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - the legacy state is what they use
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002 - as above
 
 
 def _all_tensors(model: nn.Module) -> Iterator[torch.Tensor]:
@@ -61,8 +77,26 @@ def _all_tensors(model: nn.Module) -> Iterator[torch.Tensor]:
 
 def _remember(module: nn.Module) -> _Module:
     attributes = {k: v for k, v in module.__dict__.items() if k not in _TABLES}
-    tables = {k: dict(module.__dict__[k]) for k in module.__dict__ if k in _TABLES}
-    return _Module(module, type(module), attributes, tables)
+    # A scripted module's tables are views of its C++ side: nothing to put back.
+    tables = {k: dict(v) for k, v in module.__dict__.items() if k in _TABLES and isinstance(v, dict)}
+    contents: list[tuple[Any, Any]] = []
+    for value in attributes.values():
+        _remember_container(value, contents, depth=3)
+    return _Module(module, type(module), attributes, tables, contents)
+
+
+def _remember_container(value: Any, found: list[tuple[Any, Any]], depth: int) -> None:
+    """Shallow copies of lists, dicts, sets and deques (hooks, logs, caches), a few levels down."""
+    if not isinstance(value, (list, dict, set, deque)) or depth == 0:
+        return
+    found.append((value, copy(value)))
+    for item in value.values() if isinstance(value, dict) else value:
+        _remember_container(item, found, depth - 1)
+
+
+def _restore_container(value: Any, content: Any) -> None:
+    value.clear()
+    (value.update if isinstance(value, (dict, set)) else value.extend)(content)
 
 
 def _restore_module(kept_module: _Module) -> None:
@@ -77,6 +111,8 @@ def _restore_module(kept_module: _Module) -> None:
         table = current[name]
         table.clear()
         table.update(content)
+    for value, content in kept_module.contents:
+        _restore_container(value, content)
 
 
 def _set_aside(tensor: torch.Tensor, working_copy: bool) -> _Tensor:

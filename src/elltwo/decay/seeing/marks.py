@@ -15,11 +15,12 @@ NONE: frozenset[str] = frozenset()
 
 @dataclass(frozen=True)
 class Use:
-    """One consumption of a parameter."""
+    """One consumption of a parameter; ``out_axis`` is its axis that counts output units."""
 
     role: str
     op: str
     slot: str
+    out_axis: int = 0
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Mark:
     ``leaves``: the parameters it is made of, each with flags of what happened on the way (empty once data
     from the batch is in it). ``maker``: the weight whose product this is, up to views, bias and scaling.
     ``path``/``root``: linear maps in a row and the activation they started from (for low-rank adapters).
+    ``scaled``: matrices that data from the batch multiplied element by element (a modulated weight).
     """
 
     leaves: Mapping[int, frozenset[str]] = field(default_factory=dict)
@@ -37,6 +39,7 @@ class Mark:
     maker: int | None = None
     path: tuple[int, ...] = ()
     root: int = 0
+    scaled: frozenset[int] = frozenset()
 
     @property
     def pure(self) -> bool:
@@ -67,7 +70,10 @@ def all_pure(operands: list[Operand]) -> bool:
     return all(o.mark is None or o.mark.pure for o in operands)
 
 
-def loose_slot(op: str) -> str:
+def loose_slot(op: str, place: int | str = "") -> str:
+    """The slot in an operation whose arguments play no fixed parts."""
+    if op in ops.TWO_SIDED and place in (0, 1, "input", "other", "mat2"):
+        return "left" if place in (0, "input") else "right"
     if op in ops.PRODUCTS:
         return "factor of a product"
     if op in ops.FACTORS:
@@ -91,3 +97,19 @@ def flat(value: Any) -> Iterator[torch.Tensor]:
     elif isinstance(value, (tuple, list)):
         for item in value:
             yield from flat(item)
+
+
+def is_vector(tensor: torch.Tensor) -> bool:
+    """True when at most one side is longer than 1."""
+    return sum(side > 1 for side in tensor.shape) <= 1
+
+
+def out_axis(op: str, slot: str, used: torch.Tensor, leaf: torch.Tensor) -> int:
+    """The axis of ``leaf`` that counts output units where ``used``, a view of it, fills ``slot`` of ``op``."""
+    if op.startswith("conv_transpose"):
+        return 1
+    if leaf.dim() != 2 or used.dim() < 2:
+        return 0
+    side = {"right": -1, "left": -2}.get(slot, 0)
+    same = [a for a in (0, 1) if (leaf.stride(a), leaf.shape[a]) == (used.stride(side), used.shape[side])]
+    return same[0] if same else 0

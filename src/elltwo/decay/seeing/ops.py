@@ -82,6 +82,11 @@ PRODUCTS = frozenset(
     | {"baddbmm", "addbmm", "addmv", "grouped_mm", "_grouped_mm", "multi_dot", "linalg_multi_dot"}
     | {"linalg_matmul", "conv_tbc"}
 )
+# torch's fused attention, and the place of the weight that makes its output.
+ATTENTION = frozenset({"multi_head_attention_forward"})
+ATTENTION_OUT = (_ATTENTION.index("weight", 6), "out_proj_weight")
+# Products of a left and a right argument.
+TWO_SIDED = frozenset({"matmul", "mm", "bmm", "mv", "grouped_mm", "_grouped_mm", "linalg_matmul"})
 # The value stays what it was: only its place, type or memory changes.
 VIEWS = frozenset(
     {

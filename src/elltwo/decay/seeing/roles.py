@@ -45,24 +45,39 @@ class Role:
     slot: str
     evidence: str
     also: tuple[str, ...] = ()
+    out_axis: int = 0
 
 
 def settle(tracer: Tracer, outputs: Iterable[torch.Tensor]) -> dict[int, Role]:
     """One role per parameter id, from what the tracer saw and what came out of the model."""
+    outputs = list(outputs)
     heads = {tracer.maker_of(t) for t in outputs}
-    return {leaf: _settle_one(tracer, leaf, uses, leaf in heads) for leaf, uses in tracer.uses.items()}
+    seen = tracer.touched | _in_graph(outputs)
+    return {leaf: _settle_one(leaf in seen, uses, leaf in heads) for leaf, uses in tracer.uses.items()}
 
 
-def _settle_one(tracer: Tracer, leaf: int, uses: list[Use], head: bool) -> Role:
+def _in_graph(outputs: list[torch.Tensor]) -> set[int]:
+    """Ids of the leaves that autograd reaches: also those used where no mode can look, as in scripted code."""
+    nodes = [t.grad_fn for t in outputs if t.grad_fn is not None]
+    known, found = set(nodes), set()
+    while nodes:
+        node = nodes.pop()
+        found.add(id(getattr(node, "variable", None)))
+        fresh = {n for n, _ in node.next_functions if n is not None} - known
+        known |= fresh
+        nodes += fresh
+    return found
+
+
+def _settle_one(seen: bool, uses: list[Use], head: bool) -> Role:
     if not uses:
-        role = "unclassified" if leaf in tracer.touched else "unused"
-        return Role(role, "", "", "traced")
+        return Role("unclassified" if seen else "unused", "", "", "traced")
     best = min(uses, key=lambda u: ORDER.index(u.role))
     also = tuple(sorted({u.role for u in uses} - {best.role}))
     role = best.role
     if head and role in ("linear weight", "matmul weight", "conv weight"):
         role = "output head"
-    return Role(role, best.op.removeprefix("functional."), best.slot, "traced", also)
+    return Role(role, best.op.removeprefix("functional."), best.slot, "traced", also, best.out_axis)
 
 
 # What the types of torch.nn say about their own parameters, for use without a batch.

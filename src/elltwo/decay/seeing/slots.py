@@ -21,7 +21,8 @@ def role_in_slot(
     """The role of ``tensor`` where ``op`` consumes it in ``slot``.
 
     ``flags`` is what happened to the parameter before ("log", "direction", "norm gain", "product",
-    "adapter", "indexed"); ``tags`` what is known of the data it meets ("normalized", "scores").
+    "vector", "adapter", "indexed", "chosen"); ``tags`` what is known of the data it meets ("normalized",
+    "scaled" when a norm's own scale has been applied, "scores").
     """
     if slot in ("weight", "left", "right", "factor of a product"):
         return _weight_role(op, flags)
@@ -45,9 +46,9 @@ def role_in_slot(
 def _weight_role(op: str, flags: frozenset[str]) -> str:
     for flag, role in (
         ("adapter", "adapter"),
+        ("log", "log-parameter"),
         ("norm gain", "weight-norm gain"),
         ("direction", "weight-norm direction"),
-        ("log", "log-parameter"),
     ):
         if flag in flags:
             return role
@@ -62,7 +63,7 @@ def _factor_role(flags: frozenset[str], tensor: torch.Tensor, tags: frozenset[st
     if "log" in flags:
         return "log-parameter"
     if "product" in flags:
-        return "matmul weight"
+        return "gain" if "vector" in flags else "matmul weight"
     if "normalized" in tags:
         return "norm scale"
     # One number per head (or one in all) against scores of shape (..., query, key).
@@ -74,8 +75,9 @@ def _factor_role(flags: frozenset[str], tensor: torch.Tensor, tags: frozenset[st
 def _added_role(flags: frozenset[str], tensor: torch.Tensor, tags: frozenset[str]) -> str:
     if "log" in flags:
         return "log-parameter"
-    if "product" in flags:
-        return "matmul weight"
-    if "indexed" in flags or sum(side > 1 for side in tensor.shape) > 1:
+    if "product" in flags:  # W h0, both parameters: of a matrix and a vector, the vector is the input
+        return "table" if "vector" in flags else "matmul weight"
+    shape = tensor.shape[1:] if "chosen" in flags else tensor.shape  # one bias per expert is no table
+    if "indexed" in flags or sum(side > 1 for side in shape) > 1:
         return "table"
-    return "norm shift" if "normalized" in tags else "bias"
+    return "norm shift" if tags & {"normalized", "scaled"} else "bias"

@@ -24,9 +24,11 @@ from elltwo.decay.seeing.marks import (
     Use,
     all_pure,
     flat,
+    is_vector,
     leaves_of,
     loose_slot,
     merged,
+    out_axis,
     tensors_of,
 )
 from elltwo.decay.seeing.slots import role_in_slot
@@ -57,9 +59,11 @@ class Tracer(TorchFunctionMode):
         out = func(*args, **kwargs)
         if any(o.mark for o in operands):
             mark = self._see(op, operands)
+            picks = op in ops.CHOICES or any(o.mark and "chosen" in o.mark.tags for o in operands)
             for tensor in flat(args[0] if op in ("setitem", "copy") and args else out):
                 if id(tensor) not in self.parameters:
-                    self._set(tensor, mark)
+                    index = picks and not tensor.is_floating_point()
+                    self._set(tensor, replace(mark, tags=mark.tags | {"chosen"}) if index else mark)
         return out
 
     def maker_of(self, tensor: torch.Tensor) -> int | None:
@@ -67,9 +71,9 @@ class Tracer(TorchFunctionMode):
         mark = self._get(tensor)
         return mark.maker if mark else None
 
-    def use(self, leaf: int, role: str, op: str, slot: str) -> None:
+    def use(self, leaf: int, role: str, op: str, slot: str, axis: int = 0) -> None:
         """Note one use."""
-        self.uses[leaf].append(Use(role, op, slot))
+        self.uses[leaf].append(Use(role, op, slot, axis))
 
     # -- marks -------------------------------------------------------------------------------
 
@@ -115,7 +119,7 @@ class Tracer(TorchFunctionMode):
         return self._fresh()
 
     def _slotted(self, op: str, operands: list[Operand]) -> Mark:
-        made = self._fresh(tags=frozenset({"normalized"}) if op in ops.NORMS else NONE)
+        made = self._fresh(tags=_norm_tags(op, operands))
         if op == "_weight_norm" or op == "_weight_norm_interface":
             flags = ("direction", "norm gain")
             return Mark({k: v | {flags[i]} for i, o in enumerate(operands) for k, v in leaves_of(o).items()})
@@ -123,10 +127,13 @@ class Tracer(TorchFunctionMode):
         for o in operands:
             slot = ops.slot_of(op, o.place)
             for leaf, flags in leaves_of(o).items():
-                role = role_in_slot(op, slot, flags, self.parameters[leaf], fixed_index=fixed)
-                self.use(leaf, role, op, slot)
-                if slot == "weight":
+                tensor = self.parameters[leaf]
+                role = role_in_slot(op, slot, flags, tensor, fixed_index=fixed)
+                self.use(leaf, role, op, slot, out_axis(op, slot, o.tensor, tensor))
+                if slot == "weight" and not (op in ops.ATTENTION and o.place not in ops.ATTENTION_OUT):
                     made = replace(made, maker=leaf)
+            for leaf in o.mark.scaled if o.mark and slot == "weight" else ():
+                self.use(leaf, role_in_slot(op, slot, NONE, self.parameters[leaf]), op, slot)
         given = operands[0].mark
         if op == "linear" and given and made.maker is not None:
             start = given.root if given.path else given.source
@@ -162,7 +169,9 @@ class Tracer(TorchFunctionMode):
         if op == "normalize" or op in ops.NORMS:
             return frozenset({"direction" if o.place in (0, "input") else "norm gain"})
         if op in ops.PRODUCTS:
-            return frozenset({"product"})
+            thin = {is_vector(self.parameters[i]) for m in marked for i in leaves_of(m)}
+            alone = is_vector(self.parameters[leaf]) and False in thin
+            return frozenset({"product", "vector"} if alone else {"product"})
         if op in ("div", "mul") and o.mark and "spread" not in o.mark.tags and any(leaf in s for s in spread):
             return frozenset({"direction"})
         if op == "mul" and o.tensor.numel() < widest and len(marked) > 1 and not (o.mark and o.mark.tags):
@@ -180,6 +189,8 @@ class Tracer(TorchFunctionMode):
         data = next((o for o in marked if o.tensor.is_floating_point()), marked[0])
         assert data.mark is not None
         if data.mark.pure:  # a table read at places that depend on the batch
+            if any(o.mark and "chosen" in o.mark.tags for o in marked):  # a router's choice: still a weight
+                return Mark({leaf: flags | {"chosen"} for leaf, flags in data.mark.leaves.items()})
             for leaf, flags in data.mark.leaves.items():
                 self.use(leaf, "log-parameter" if "log" in flags else "embedding", op, "rows")
             return self._fresh()
@@ -192,15 +203,19 @@ class Tracer(TorchFunctionMode):
         assert data is not None
         tags = frozenset(t for o in live if o.mark for t in o.mark.tags)
         maker = None
+        scaled = {leaf for o in live if o.mark and op in ("mul", "div") for leaf in o.mark.scaled}
         for o in operands:
-            slot = ops.slot_of(op, o.place) or loose_slot(op)
+            slot = ops.slot_of(op, o.place) or loose_slot(op, o.place)
             for leaf, flags in leaves_of(o).items():
-                role = role_in_slot(op, slot, flags, self.parameters[leaf], tags=tags)
-                self.use(leaf, role, op, slot)
-                maker = (
-                    leaf if op in ops.PRODUCTS and slot in ("left", "right", "factor of a product") else maker
-                )
-        return self._after(op, data, live, operands, tags, maker)
+                tensor = self.parameters[leaf]
+                role = role_in_slot(op, slot, flags, tensor, tags=tags)
+                self.use(leaf, role, op, slot, out_axis(op, slot, o.tensor, tensor))
+                if op in ops.PRODUCTS and slot in ("left", "right", "factor of a product"):
+                    maker = leaf
+                if op == "mul" and not is_vector(tensor):
+                    scaled.add(leaf)
+        made = self._after(op, data, live, operands, tags, maker)
+        return replace(made, scaled=frozenset(scaled)) if scaled else made
 
     def _after(
         self,
@@ -219,8 +234,9 @@ class Tracer(TorchFunctionMode):
                 self.use(data.maker, "router", op, "scores")
             return self._fresh()
         if len(live) == 1:
-            kept = tags & {"normalized", "scores", "spread"}
-            if op in ops.SAME_PATH or (op in ("mul", "div") and not any(leaves_of(o) for o in operands)):
+            met = any(leaves_of(o) for o in operands)
+            kept = _tags_after(op, tags & {"normalized", "scaled", "scores", "spread"}, met)
+            if op in ops.SAME_PATH or (op in ("mul", "div") and not met):
                 return replace(data, tags=kept)
             if op in ops.SPREADS or ("spread" in tags and op in ops.SPREAD_STEPS):
                 return self._fresh(tags=frozenset({"spread"}))
@@ -244,3 +260,19 @@ class Tracer(TorchFunctionMode):
                 self.use(leaf, "adapter", "add", "low-rank path")
             return short
         return self._fresh()
+
+
+def _norm_tags(op: str, operands: list[Operand]) -> frozenset[str]:
+    """What a norm leaves behind: "normalized" without parameters of its own, "scaled" with a scale alone."""
+    if op not in ops.NORMS:
+        return NONE
+    own = {ops.slot_of(op, o.place) for o in operands if leaves_of(o)}
+    return NONE if "shift" in own else frozenset({"scaled" if "scale" in own else "normalized"})
+
+
+def _tags_after(op: str, tags: frozenset[str], met: bool) -> frozenset[str]:
+    """A norm written by hand takes one scale and one shift; what multiplies or adds after them is no norm's."""
+    if not met or not tags & {"normalized", "scaled"}:
+        return tags
+    plain = tags - {"normalized", "scaled"}
+    return plain | {"scaled"} if op in ("mul", "div") and "normalized" in tags else plain
