@@ -30,6 +30,11 @@ def output_name(fitted: Fitted, t: int) -> str:
     return classes[-1] if fitted.solution.coef.shape[1] == 1 else classes[t]
 
 
+def output_names(fitted: Fitted) -> tuple[str, ...]:
+    """The name of every output."""
+    return tuple(output_name(fitted, t) for t in range(fitted.solution.coef.shape[1]))
+
+
 def _output(fitted: Fitted, t: int) -> FittedOutput:
     s = fitted.solution
     return FittedOutput(

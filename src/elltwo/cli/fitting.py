@@ -105,7 +105,7 @@ def fit(loaded: Loaded, asked: Asked) -> Fitted:
         rotated=rotated, folded=folded, selection=selection,
         solution=solution, plain=shrink(rotated, 0.0), means=means, scales=scales, lower=lower, upper=upper,
         parts=np.unique(folds).size, worth=worth_of, errors=worth_of.errors,
-        findings=diagnose(rotated, solution, selection, names, target),
+        findings=diagnose(rotated, solution, selection, names, target, numbers=loaded.design.rows + 1),
     )  # fmt: skip
 
 
@@ -147,12 +147,18 @@ def _spread(columns: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray
 
 
 def intervals(rotated: Rotated, solution: Solution) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """95 % posterior intervals under the Gaussian prior that λ stands for; sampling intervals at λ = 0."""
+    """95 % posterior intervals under the Gaussian prior that λ stands for; sampling intervals at λ = 0.
+
+    The estimate ± a quantile of Student's t with n − df degrees of freedom times the standard deviation.
+    """
+    from scipy.special import stdtrit
+
     from elltwo.shrinking.inference import posterior_spread, sampling_spread
 
     few = rotated.spectrum.shape[1] <= MOST_INTERVALS
     if not few or not np.all(np.isfinite(solution.sigma2) & np.isfinite(solution.alpha)):
         return None, None
     spread = posterior_spread if np.all(solution.alpha > 0) else sampling_spread
-    half = 1.959963984540054 * spread(rotated, solution.alpha, solution.sigma2).coef
+    left = np.maximum(rotated.spectrum.shape[0] - solution.df, 1.0)
+    half = stdtrit(left, 0.975) * spread(rotated, solution.alpha, solution.sigma2).coef
     return solution.coef - half, solution.coef + half

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from elltwo.cli.building import output_name, output_names
 from elltwo.cli.fitting import Fitted
 from elltwo.errors import DataError, ElltwoError
 from elltwo.facts.model import FittedModel
+from elltwo.selecting.nested import Nested
+
+if TYPE_CHECKING:
+    from elltwo.reporting.parts.error import Classes
 
 
 def collected(fitted: Fitted, command: str) -> dict[str, Any]:
     """The dict that the report is printed from, of the first target."""
     from elltwo.reporting import collect
-    from elltwo.selecting.nested import Nested
 
-    e, plan = fitted.errors, fitted.loaded.plan
-    nested = None
-    if fitted.worth is not None:
-        spread = 2 * e.fitted * e.spread
-        nested = Nested(
-            error=e.fitted**2, baseline=e.mean**2, standard_error=spread, alphas=fitted.worth.alphas
-        )
+    plan, names, classes = fitted.loaded.plan, output_names(fitted), right_classes(fitted)
     ways = ", rows of one group together" if plan.group else ""
     ways = f", the column {plan.fold_column}" if plan.fold_column else ways
     info = {
@@ -29,10 +29,41 @@ def collected(fitted: Fitted, command: str) -> dict[str, Any]:
     }  # fmt: skip
     return collect(
         rotated=fitted.rotated, solution=fitted.solution, selection=fitted.selection, names=plan.feature_names,
-        target=plan.targets[0].name, folds=fitted.folded, nested=nested, plan=plan.to_dict(),
+        target=names[0] if classes is None else f"the score of {names[0]}",
+        title=None if classes is None else f"Ridge classification of {plan.targets[0].name}",
+        folds=fitted.folded, nested=_nested(fitted), plan=plan.to_dict(),
         findings=fitted.findings, reproduce=command, standardize=fitted.asked.standardize,
-        problem_info=info,
+        problem_info=info, targets=names, classes=classes, notes=fitted.loaded.notes,
     )  # fmt: skip
+
+
+def _nested(fitted: Fitted) -> Nested | None:
+    """The honest errors as squares, as the report reads them."""
+    if fitted.worth is None:
+        return None
+    e = fitted.errors
+    return Nested(
+        error=e.fitted**2, baseline=e.mean**2, plain=e.plain**2, standard_error=2 * e.fitted * e.spread,
+        alphas=fitted.worth.alphas,
+    )  # fmt: skip
+
+
+def right_classes(fitted: Fitted) -> Classes | None:
+    """Shares of held-out rows whose class was predicted right; None where numbers are predicted."""
+    from elltwo.reporting.parts.error import Classes
+
+    plan, labels = fitted.loaded.plan, fitted.loaded.labels
+    if plan.task != "classify" or fitted.worth is None or fitted.worth.predictions is None:
+        return None
+    classes, h = np.asarray(plan.targets[0].levels), fitted.worth.predictions
+
+    def right(scores: np.ndarray) -> float:
+        index = (scores[:, 0] > 0).astype(int) if scores.shape[1] == 1 else scores.argmax(axis=1)
+        return float(np.average(classes[index] == labels, weights=fitted.loaded.weights))
+
+    return Classes(
+        tuple(classes.tolist()), output_name(fitted, 0), right(h.fitted), right(h.plain), right(h.mean)
+    )
 
 
 def write_report(model: FittedModel, path: str) -> None:

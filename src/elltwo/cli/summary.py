@@ -9,11 +9,13 @@ import numpy as np
 from elltwo.cli.building import output_name
 from elltwo.cli.console import bold
 from elltwo.cli.fitting import Fitted
-from elltwo.cli.words import figure, paragraph, percent, rule_words, short, wavering
+from elltwo.cli.reports import right_classes
+from elltwo.cli.words import figure, paragraph, percent, rule_words, short, together, wavering
 
 MOST_COLUMNS = 12
 MOST_CHANGES = 3
 MOST_FINDINGS = 6
+WITHIN = ", a difference smaller than the uncertainty of either"
 
 
 def summary(fitted: Fitted) -> str:
@@ -66,26 +68,17 @@ def _measured(fitted: Fitted) -> str:
 
 def _classes(fitted: Fitted) -> list[str]:
     """Shares of held-out rows whose class was predicted right."""
-    labels, plan = fitted.loaded.labels, fitted.loaded.plan
-    classes = np.asarray(plan.targets[0].levels)
-    w = fitted.loaded.weights
-
-    def right(scores: np.ndarray) -> float:
-        index = (scores[:, 0] > 0).astype(int) if scores.shape[1] == 1 else scores.argmax(axis=1)
-        return float(np.average(classes[index] == labels, weights=w))
-
-    assert fitted.worth is not None
-    h = fitted.worth.predictions
-    assert h is not None
+    found = right_classes(fitted)
+    assert found is not None
     return [
         bold("HOW WELL IT PREDICTS"),
-        _row("right on held-out rows", percent(right(h.fitted))),
-        _row("  without regularization", percent(right(h.plain))),
-        _row("  always the commonest class", percent(right(h.mean))),
+        _row("right on held-out rows", percent(found.right)),
+        _row("  without regularization", percent(found.right_none)),
+        _row("  always the commonest class", percent(found.right_commonest)),
         *paragraph(
             "Measured on rows held out of everything: the choice of the strength and the fit. "
-            f"The score is a least-squares fit of ±1; above 0 means {classes[-1]}."
-            if len(classes) == 2
+            f"The score is a least-squares fit of ±1; above 0 means {found.positive}."
+            if len(found.names) == 2
             else "Measured on rows held out of everything: the choice of the strength and the fit. "
             "The class with the largest score wins."
         ),
@@ -143,7 +136,8 @@ def _changes(fitted: Fitted, t: int, title: str) -> list[str]:
         word = "smaller" if gain >= 0 else "larger"
         same = abs(e.plain[t] - e.fitted[t]) <= 1e-3 * e.fitted[t]
         text = "is the same" if same else f"is {percent(abs(gain))} {word}"
-        lines += paragraph(f"The error on held-out rows {text}.")
+        small = not same and abs(e.plain[t] - e.fitted[t]) < e.spread[t]
+        lines += paragraph(f"The error on held-out rows {text}{WITHIN if small else ''}.")
     old, new = fitted.plain.coef[:, t] * fitted.scales, fitted.solution.coef[:, t] * fitted.scales
     largest = np.argsort(-np.abs(old - new))[:MOST_CHANGES]
     order = [j for j in largest if abs(old[j] - new[j]) > 1e-3 * np.abs(old).max()]
@@ -172,8 +166,10 @@ def _columns(fitted: Fitted, t: int, title: str) -> list[str]:
     top = np.abs(effect).max(initial=0.0)
     for j in sure[:MOST_COLUMNS]:
         bar = "█" * max(1, round(8 * abs(effect[j]) / top))
-        span = f"{figure(low[j], 3)} to {figure(high[j], 3)}"
-        lines.append(f"    {short(names[j], 28):<28} {figure(effect[j]):>10}   {span:<22} {bar}".rstrip())
+        middle, low_end, high_end = together(effect[j], low[j], high[j])
+        lines.append(
+            f"    {short(names[j], 28):<28} {middle:>10}   {f'{low_end} to {high_end}':<22} {bar}".rstrip()
+        )
     lines += _rest(len(sure) - MOST_COLUMNS)
     unsure = [names[j] for j in order if not (low[j] > 0 or high[j] < 0)]
     if unsure:

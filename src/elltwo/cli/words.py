@@ -25,14 +25,23 @@ def rule_words(rule: str) -> str:
 
 
 def figure(value: float, digits: int = 4) -> str:
-    """A number with about four digits: 0.001234, 54.91, 12,345, 1.2e+12."""
+    """A number with about four digits: 0.001234, 54.91, 1,234, 1.2e+12."""
     if not math.isfinite(value):
         return "infinite" if value > 0 else "-infinite" if value < 0 else "unknown"
     if value == 0:
         return "0"
-    if 10**digits <= abs(value) < 1e9:
+    if 1000 <= abs(value) < 1e9:
         return f"{value:,.0f}"
     return f"{value:.{digits}g}"
+
+
+def together(middle: float, low: float, high: float) -> tuple[str, str, str]:
+    """An estimate and the ends of its interval with the same decimals: two digits of half the interval's width."""
+    half = (high - low) / 2
+    if not (math.isfinite(half) and 1e-6 < half < 1e9):
+        return figure(middle), figure(low, 3), figure(high, 3)
+    decimals = max(1 - math.floor(math.log10(half)), 0)
+    return f"{middle:,.{decimals}f}", f"{low:,.{decimals}f}", f"{high:,.{decimals}f}"
 
 
 def percent(share: float) -> str:

@@ -54,6 +54,6 @@ def number(x: float) -> str:
         return "∞" if x > 0 else "−∞"
     if x == 0 or 1e-5 <= abs(x) < 1e6:
         decimals = 0 if x == 0 else max(2 - math.floor(math.log10(abs(x))), 0)
-        text = f"{x:,.{decimals}f}".replace(",", "\u2009")
+        text = f"{x:,.{decimals}f}"
         return text.rstrip("0").rstrip(".") if "." in text else text
     return f"{x:.1e}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")

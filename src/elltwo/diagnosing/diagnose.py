@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from elltwo.diagnosing.catalogue import CHECKS
 from elltwo.diagnosing.view import View
 from elltwo.facts.finding import Finding
@@ -21,6 +23,7 @@ def diagnose(
     names: Sequence[str] | None = None,
     target: str = "the target",
     which: int = 0,
+    numbers: np.ndarray | None = None,
 ) -> tuple[Finding, ...]:
     """Findings about min Σᵢ wᵢ (bᵢ − g − aᵢᵀx)² + λ‖L(x − x0)‖² at the chosen λ, most severe first.
 
@@ -31,13 +34,14 @@ def diagnose(
     names : p column names; made up where absent.
     target : name of the target, for the sentences.
     which : which target, where there are several.
+    numbers : (n,) number of each row in the table it came from, from 1.
 
     Returns
     -------
     tuple of Finding
         Codes, thresholds and their sources are listed in docs/reference/findings.md.
     """
-    return look(View.of(rotated, solution, selection, names, target, which))
+    return look(View.of(rotated, solution, selection, names, target, which, numbers))
 
 
 def look(view: View) -> tuple[Finding, ...]:

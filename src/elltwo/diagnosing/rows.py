@@ -27,8 +27,8 @@ def leverage(view: View) -> list[Finding]:
     top = int(np.argmax(h))
     return found(
         "high-leverage", "warning", h[top], limit,
-        f"{_rows(high.size, 'decides', 'decide')} more than half of their own prediction; the strongest is row "
-        f"{top + 1} (leverage {h[top]:.2f}).",
+        f"{_rows(high.size, 'decides', 'decide')} more than half of their own prediction; the strongest is "
+        f"{view.row(top)} (leverage {h[top]:.2f}).",
         "Check these rows for errors and see whether the answer stands without them.",
     )  # fmt: skip
 
@@ -63,7 +63,7 @@ def far_rows(view: View) -> list[Finding]:
     top = far[np.argmax(e[far])]
     return found(
         "far-rows", "info", e[top] / spread, FAR,
-        f"{_rows(far.size, 'lies', 'lie')} far from what the others predict; the farthest, row {top + 1}, "
+        f"{_rows(far.size, 'lies', 'lie')} far from what the others predict; the farthest, {view.row(int(top))}, "
         f"is off by {number(float(e[top]))}, {e[top] / spread:.0f} times the usual error.",
         "Look at these rows; squared error lets them weigh more than the others.",
     )  # fmt: skip

@@ -47,6 +47,7 @@ class View:
     names : column names, p of them.
     target : name of the target.
     which : column of the target among the targets.
+    numbers : (n,) number of each row in the table it came from, from 1; None where all rows were used.
     """
 
     rotated: Rotated
@@ -55,6 +56,7 @@ class View:
     names: tuple[str, ...] = ()
     target: str = "the target"
     which: int = 0
+    numbers: np.ndarray | None = None
 
     @classmethod
     def of(
@@ -65,11 +67,12 @@ class View:
         names: Sequence[str] | None = None,
         target: str = "the target",
         which: int = 0,
+        numbers: np.ndarray | None = None,
     ) -> View:
         """The same with names made up where none are given."""
         p = rotated.spectrum.shape[1]
         given = tuple(map(str, names)) if names is not None else tuple(f"column {j + 1}" for j in range(p))
-        return cls(rotated, solution, selection, given, target, which)
+        return cls(rotated, solution, selection, given, target, which, numbers)
 
     @property
     def alpha(self) -> float:
@@ -231,6 +234,10 @@ class View:
         if spectrum.rows is None or self.rotated.b is None or self.rows * max(self.s.size, 1) > MOST_ROW_WORK:
             return None
         return leverages(self.rotated, self.alpha)
+
+    def row(self, i: int) -> str:
+        """How a sentence names row i, as its table counts."""
+        return f"data row {i + 1 if self.numbers is None else int(self.numbers[i])}"
 
     def name(self, j: int) -> str:
         """Name of column j."""

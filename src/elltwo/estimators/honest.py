@@ -14,6 +14,7 @@ from elltwo.factoring.folds import fold_moments
 from elltwo.factoring.splits import factor_numbered, fold_numbers
 from elltwo.facts.problem import Problem
 from elltwo.facts.selection import Selection
+from elltwo.facts.solution import Solution
 from elltwo.selecting import RULES, select
 from elltwo.selecting.nested import Nested, nested
 
@@ -32,14 +33,15 @@ def nested_of(fit: Fit, problem: Problem, folds: int, seed: int) -> Nested:
 
 def _by_refitting(fit: Fit, problem: Problem, numbers: np.ndarray, chosen: Selection | None) -> Nested:
     count = int(numbers.max()) + 1
-    sums, baselines, alphas, weights = [], [], [], []
+    sums, baselines, plains, alphas, weights = [], [], [], [], []
     for k in range(count):
         train, held = _part(problem, numbers != k), _part(problem, numbers == k)
         solution = _refit(fit, train, numbers[numbers != k], chosen).solution
         w = np.ones(held.b.shape[0]) if held.weights is None else held.weights
         mean = np.average(train.b, axis=0, weights=train.weights) if problem.intercept else 0.0
-        fitted = np.asarray(held.A @ solution.coef) + solution.intercept
-        sums.append(w @ (held.b - fitted) ** 2)
+        plain = fit_chosen(train, None, np.zeros(held.b.shape[1])).solution
+        sums.append(_held_error(held, solution, w))
+        plains.append(_held_error(held, plain, w))
         baselines.append(w @ (held.b - mean) ** 2)
         alphas.append(solution.alpha)
         weights.append(w.sum())
@@ -47,9 +49,15 @@ def _by_refitting(fit: Fit, problem: Problem, numbers: np.ndarray, chosen: Selec
     return Nested(
         error=np.sum(sums, axis=0) / np.sum(weights),
         baseline=np.sum(baselines, axis=0) / np.sum(weights),
+        plain=np.sum(plains, axis=0) / np.sum(weights),
         standard_error=means.std(axis=0, ddof=1) / np.sqrt(count),
         alphas=np.array(alphas),
     )
+
+
+def _held_error(held: Problem, solution: Solution, w: np.ndarray) -> np.ndarray:
+    """(t,) weighted sum of squared errors on held-out rows."""
+    return w @ (held.b - np.asarray(held.A @ solution.coef) - solution.intercept) ** 2
 
 
 def _refit(fit: Fit, train: Problem, numbers: np.ndarray, chosen: Selection | None) -> Fit:

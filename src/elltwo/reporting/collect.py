@@ -16,7 +16,7 @@ from elltwo.facts.selection import Selection
 from elltwo.facts.solution import Solution
 from elltwo.facts.spectrum import Spectrum
 from elltwo.reporting.parts import coefficients, curves, directions, slider
-from elltwo.reporting.parts.error import error_rule, prediction_error
+from elltwo.reporting.parts.error import Classes, error_rule, honest_error, prediction_error
 from elltwo.reporting.parts.sentence import sentence
 from elltwo.reporting.parts.strengths import strengths
 from elltwo.reporting.words import plain
@@ -42,6 +42,9 @@ def collect(
     standardize: bool = False,
     which: int = 0,
     title: str | None = None,
+    targets: Sequence[str] = (),
+    classes: Classes | None = None,
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Everything that a report of one target says, in numbers, texts, lists and dicts.
 
@@ -64,6 +67,9 @@ def collect(
     standardize : is the penalty on standardized columns?
     which : which of several targets.
     title : of the page.
+    targets : names of all targets, where the page should compare them.
+    classes : for a classifier, how often it is right.
+    notes : sentences about the table, shown with the findings.
 
     Returns
     -------
@@ -78,10 +84,12 @@ def collect(
     found = look(view) if findings is None else findings
     table = coefficients.table(view)
     error = prediction_error(view, rule, nested)
+    error["classes"] = None if classes is None else asdict(classes)
     report: dict[str, Any] = {
         "kind": "elltwo-report",
         "version": VERSION,
         "title": title or f"Ridge regression of {target}",
+        "targets": _targets(view, targets, nested),
         "target": target,
         "sentence": sentence(view, error, table, found),
         "data": _data(view, info),
@@ -95,6 +103,7 @@ def collect(
         "geometry": directions.geometry(view),
         "coefficients": table,
         "findings": [asdict(f) for f in found],
+        "notes": list(notes),
         "plan": None if plan is None else dict(plan),
         "reproduce": reproduce,
         "slider": slider.payload(view, alphas, rule, [row["index"] for row in table["rows"]]),
@@ -147,6 +156,20 @@ def _data(view: View, info: dict[str, Any]) -> dict[str, Any]:
         "folds": info.get("folds"),
         "sd_y": _sd_y(view, info),
     }
+
+
+def _targets(view: View, names: Sequence[str], nested: Nested | None) -> list[dict[str, Any]]:
+    """λ, degrees of freedom and the honest error of every target, where there are several."""
+    rows = []
+    for j, name in enumerate(names if len(names) > 1 else ()):
+        honest = {} if nested is None else honest_error(nested, j)
+        rows.append(
+            {
+                "name": name, "here": j == view.which, "alpha": view.solution.alpha[j], "df": view.solution.df[j],
+                "rmse": honest.get("rmse"), "r2": honest.get("r2"),
+            }
+        )  # fmt: skip
+    return rows
 
 
 def _sd_y(view: View, info: dict[str, Any]) -> float:

@@ -52,7 +52,7 @@ def nums(values: Any) -> np.ndarray:
 
 
 def shown(value: Any, digits: int = 3) -> str:
-    """``digits`` significant digits, a thin separator for thousands, powers of ten beyond 10⁻⁴ and 10⁶."""
+    """``digits`` significant digits, commas between thousands, powers of ten beyond 10⁻⁴ and 10⁶."""
     x = num(value)
     if math.isnan(x):
         return "–"
@@ -63,7 +63,7 @@ def shown(value: Any, digits: int = 3) -> str:
     exponent = math.floor(math.log10(abs(x)))
     if -5 < exponent < 6:
         decimals = max(digits - 1 - exponent, 0)
-        return f"{x:,.{decimals}f}".replace("-", "−").replace(",", "\u2009")
+        return f"{x:,.{decimals}f}".replace("-", "−")
     mantissa = f"{x / 10.0**exponent:.{digits - 1}f}".replace("-", "−")
     return f"{mantissa}·10{str(exponent).translate(SUPERSCRIPT)}"
 

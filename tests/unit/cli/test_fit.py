@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from elltwo.cli.main import main
 
@@ -132,7 +133,7 @@ def test_intervals_are_the_posteriors(capsys):
     w = inverse @ Z.T @ (y - y.mean())
     df = np.trace(Z @ inverse @ Z.T) + 1
     sigma2 = np.sum((y - y.mean() - Z @ w) ** 2) / (len(y) - df)
-    half = 1.959963984540054 * np.sqrt(sigma2 * np.diag(inverse))
+    half = stats.t.ppf(0.975, len(y) - df) * np.sqrt(sigma2 * np.diag(inverse))
     assert out["df"] == pytest.approx(df, rel=1e-9)
     assert out["noise_variance"] == pytest.approx(sigma2, rel=1e-9)
     columns = out["columns"]

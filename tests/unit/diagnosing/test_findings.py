@@ -186,8 +186,8 @@ def test_the_named_columns_are_the_guilty_ones():
     assert "c3" in constant_columns()["constant-columns"].sentence
     assert "c0" in heavy_shrinkage()["heavy-shrinkage"].sentence
     assert "c4 varies" in unequal_units()["unequal-units"].sentence
-    assert "row 1 " in high_leverage()["high-leverage"].sentence
-    assert "row 6," in far_rows()["far-rows"].sentence
+    assert "data row 1 " in high_leverage()["high-leverage"].sentence
+    assert "data row 6," in far_rows()["far-rows"].sentence
 
 
 def test_a_category_encoded_in_full_is_no_dependence_but_a_copied_column_beside_it_is():

@@ -92,7 +92,7 @@ def tick(v: float) -> str:
     """A tick value without needless digits."""
     if v == 0:
         return "0"
-    text = shown(v, 2) if not 1e-3 <= abs(v) < 1e6 else f"{v:,.10g}".replace(",", "\u2009")
+    text = shown(v, 2) if not 1e-3 <= abs(v) < 1e6 else f"{v:,.10g}"
     return text.replace("-", "−")
 
 

@@ -32,35 +32,37 @@ def coefficients(report: dict[str, Any]) -> Any:
         ax.hlines(y, low, high, color=ACCENT, lw=2.6, alpha=0.45, label=f"{table['level']:.0%} interval")
     limits = _limits(np.concatenate([value, low[np.isfinite(low)], high[np.isfinite(high)]]), plain)
     inside = (plain >= limits[0]) & (plain <= limits[1])
-    ax.plot(
-        plain[inside],
-        y[inside],
-        "o",
-        mfc="none",
-        mec=ORANGE,
-        ms=5,
-        mew=1.2,
-        label="no regularization",
-        zorder=2.5,
-    )
-    for at, x in zip(y[~inside], plain[~inside], strict=True):
-        ax.plot(
-            [limits[int(x > 0)]], [at], ">" if x > 0 else "<", color=ORANGE, ms=4.5, zorder=2.5, clip_on=False
-        )
+    ring = {"mfc": "none", "mec": ORANGE, "ms": 5, "mew": 1.2, "zorder": 2.5}
+    ax.plot(plain[inside], y[inside], "o", label="no regularization", **ring)
+    _beyond(ax, y[~inside], plain[~inside], limits)
     ax.plot(value, y, "o", color=ACCENT, ms=5.5, zorder=3, label="chosen λ", gid="effects")
+    _frame(ax, y, rows, limits)
+    ax.set_xlabel("effect of one standard deviation" if table["known_sd"] else "coefficient")
+    figure.legend(loc="outside lower center", ncol=4, handlelength=1.0, columnspacing=0.9, handletextpad=0.5)
+    return figure
+
+
+def _frame(ax: Any, y: np.ndarray, rows: list[dict[str, Any]], limits: tuple[float, float]) -> None:
+    """Limits, the names of the columns, and vertical lines to read values by."""
     ax.set_xlim(*limits)
     ax.set_ylim(-0.7, len(rows) - 0.3)
     names = distinct([r["name"] for r in rows], 20)
-    ax.set_yticks(
-        y, [n + (" (free)" if r["free"] else "") for n, r in zip(names, rows, strict=True)], color=INK
-    )
+    marked = [n + (" (free)" if r["free"] else "") for n, r in zip(names, rows, strict=True)]
+    ax.set_yticks(y, marked, color=INK)
     ax.tick_params(axis="y", labelsize=SIZE - 1)
     ax.grid(False)
     ax.grid(True, axis="x")
     numbers(ax, "x")
-    ax.set_xlabel("effect of one standard deviation" if table["known_sd"] else "coefficient")
-    figure.legend(loc="outside lower center", ncol=3, handlelength=1.2, columnspacing=1.2)
-    return figure
+
+
+def _beyond(ax: Any, y: np.ndarray, plain: np.ndarray, limits: tuple[float, float]) -> None:
+    """Triangles at the edge for unregularized values beyond it, named once in the legend."""
+    look = {"color": ORANGE, "ms": 4.5, "ls": "none", "zorder": 2.5, "clip_on": False}
+    for side, marker in ((0, "<"), (1, ">")):
+        there = y[(plain > 0) == bool(side)]
+        named = "beyond the edge" if side == int(plain.size and plain[0] > 0) else "_"
+        if there.size:
+            ax.plot(np.full(there.size, limits[side]), there, marker, label=named, **look)
 
 
 def _limits(values: np.ndarray, plain: np.ndarray) -> tuple[float, float]:

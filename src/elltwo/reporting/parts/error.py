@@ -22,6 +22,24 @@ WORDS = {
 
 
 @dataclass(frozen=True)
+class Classes:
+    """What a report of a classifier adds: shares of held-out rows whose class was predicted right.
+
+    Attributes
+    ----------
+    names : all classes.
+    positive : the class that a positive score speaks for.
+    right, right_none, right_commonest : with regularization, without, and always saying the commonest class.
+    """
+
+    names: tuple[str, ...]
+    positive: str
+    right: float
+    right_none: float
+    right_commonest: float
+
+
+@dataclass(frozen=True)
 class ErrorRule:
     """The rule that measures prediction error in this report, bound to its evidence and target."""
 
@@ -65,18 +83,21 @@ def prediction_error(view: View, rule: ErrorRule, nested: Nested | None) -> dict
         "honest": None,
     }
     if nested is not None:
-        out["honest"] = _honest(nested, view.which)
+        out["honest"] = honest_error(nested, view.which)
     return out
 
 
-def _honest(nested: Nested, j: int) -> dict[str, Any]:
+def honest_error(nested: Nested, j: int) -> dict[str, Any]:
     """Nested error as a root mean square; its standard error by the delta method."""
     mse, base, se = float(nested.error[j]), float(nested.baseline[j]), float(nested.standard_error[j])
-    root = np.sqrt(mse)
+    plain, root = float(nested.plain[j]), np.sqrt(mse)
     return {
         "rmse": root,
         "se": se / (2 * root) if root > 0 else np.nan,
+        "none": np.sqrt(plain),
+        "mean_only": np.sqrt(base),
         "r2": 1 - mse / base if base > 0 else np.nan,
+        "r2_none": 1 - plain / base if base > 0 else np.nan,
         "folds": int(nested.alphas.shape[0]),
         "alphas": nested.alphas[:, j],
     }

@@ -44,7 +44,7 @@
     return top / bottom;
   }
 
-  // Numbers as people read them: three digits, thin spaces, powers of ten.
+  // Numbers as people read them: three digits, commas, powers of ten.
   const raised = e => String(e).replace(/[-\d]/g, c => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]);
   function shown(x, digits = 3) {
     if (Number.isNaN(x)) return "–";
@@ -53,7 +53,7 @@
     const e = Math.floor(Math.log10(Math.abs(x)));
     if (e > -5 && e < 6) {
       const [whole, part] = x.toFixed(Math.max(digits - 1 - e, 0)).split(".");
-      const spaced = whole.replace(/\B(?=(\d{3})+$)/g, "\u2009");
+      const spaced = whole.replace(/\B(?=(\d{3})+$)/g, ",");
       return (part ? spaced + "." + part : spaced).replace("-", "−");
     }
     return (x / 10 ** e).toFixed(digits - 1).replace("-", "−") + "·10" + raised(e);
@@ -135,7 +135,7 @@
     const rmse = Math.sqrt(r.mse), share = 1 - r.mse / number(D.error.infinity), out = $("readout");
     const parts = [["λ =", shown(r.a), r.a]];
     if (k) parts.push(["degrees of freedom", shown(r.df), r.df]);
-    parts.push(["typical error on new rows ±", shown(rmse), r.mse]);
+    parts.push([D.error.words + " ±", shown(rmse), r.mse]);
     if (Number.isFinite(share)) parts.push(["variance explained", (100 * share).toFixed(1).replace("-", "−") + "%", share]);
     out.replaceChildren(...parts.map(([label, text, value]) => {
       const span = document.createElement("span"), data = document.createElement("data"), bold = document.createElement("b");
@@ -156,7 +156,7 @@
     if ($("intercept") && D.columns.length) put($("intercept"), r.intercept);
     readout(r);
     input.value = a === 0 ? 0 : a === Infinity ? 1000 : 1000 * (Math.log10(a) - low) / (high - low);
-    input.setAttribute("aria-valuetext", "λ = " + shown(a) + ", typical error " + shown(Math.sqrt(r.mse)));
+    input.setAttribute("aria-valuetext", "λ = " + shown(a) + ", " + D.error.words + " " + shown(Math.sqrt(r.mse)));
   }
   const input = $("strength");
   input.addEventListener("input", () => show(10 ** (low + (high - low) * input.value / 1000)));
