@@ -139,6 +139,8 @@ VIEWS = frozenset(
         *("flatten_dense_tensors", "complex", "mean", "sum", "native_channel_shuffle", "nan_to_num"),
     }
 )
+# Of these views, only the first argument gives values; a second one lends its shape or type.
+LIKE = frozenset({"to", "type_as", "view_as", "reshape_as", "expand_as"})
 INDEXING = frozenset(
     {"getitem", "index_select", "gather", "take", "take_along_dim", "interpolate", "upsample"}
 )

@@ -55,9 +55,10 @@ class Tracer(TorchFunctionMode):
         op = ops.op_name(func)
         if op in ops.QUIET:
             return func(*args, **kwargs)
-        operands = [self._operand(place, t) for place, t in tensors_of(args, kwargs)]
+        found = [(place, t) for place, t in tensors_of(args, kwargs) if place == 0 or op not in ops.LIKE]
+        operands = [self._operand(place, t) for place, t in found]
         out = func(*args, **kwargs)
-        if any(o.mark for o in operands):
+        if op == "one_hot" or any(o.mark for o in operands):
             mark = self._see(op, operands)
             picks = op in ops.CHOICES or any(o.mark and "chosen" in o.mark.tags for o in operands)
             for tensor in flat(args[0] if op in ("setitem", "copy") and args else out):
@@ -99,6 +100,10 @@ class Tracer(TorchFunctionMode):
 
     def _see(self, op: str, operands: list[Operand]) -> Mark:
         marked = [o for o in operands if o.mark]
+        if op == "one_hot":
+            return self._fresh(tags=frozenset({"one-hot"} if marked else {"one-hot", "fixed"}))
+        if op in ops.PRODUCTS and (rows := self._looked_up(op, marked)):
+            return rows
         if op in ops.RECURRENT:
             return self._recurrent(op, marked)
         if op in ops.SLOTS and not (op in ops.NORMS and all_pure(operands)) and op not in ops.PRODUCTS:
@@ -110,6 +115,17 @@ class Tracer(TorchFunctionMode):
         if op in ops.VIEWS and len([o for o in marked if o.tensor.is_floating_point()]) <= 1:
             return self._moved(op, marked)
         return self._mixed(op, operands)
+
+    def _looked_up(self, op: str, marked: list[Operand]) -> Mark | None:
+        """A one-hot matrix times a table reads rows of it (unless a router made it: then experts are mixed)."""
+        picks = [o.mark.tags for o in marked if o.mark and "one-hot" in o.mark.tags]
+        if len(picks) != 1 or len(marked) != 2 or "chosen" in picks[0]:
+            return None
+        for o in marked:
+            for leaf, flags in leaves_of(o).items():
+                role = role_in_slot(op, "rows", flags, self.parameters[leaf], fixed_index="fixed" in picks[0])
+                self.use(leaf, role, op, "rows")
+        return self._fresh()
 
     def _recurrent(self, op: str, marked: list[Operand]) -> Mark:
         for o in marked:
