@@ -97,6 +97,21 @@ def test_a_parquet_file_with_a_wrong_byte_or_a_missing_end_is_read_or_refused(tm
     survives(path, "y")
 
 
+@pytest.mark.parametrize("value", [1, 128, 255])
+def test_every_seventh_byte_of_a_parquet_file_may_be_wrong(tmp_path, value):
+    """Without checksums: text that is no text, labels that are not listed, counts of rows that lie."""
+    rng = np.random.default_rng(0)
+    columns = {"a": rng.standard_normal(30), "b": ["u", "v", None] * 10, "y": rng.standard_normal(30)}
+    pq.write_table(pa.table(columns), tmp_path / "whole.parquet", row_group_size=10)
+    whole = (tmp_path / "whole.parquet").read_bytes()
+    path = tmp_path / "fuzz.parquet"
+    for at in range(0, len(whole), 7):
+        data = bytearray(whole)
+        data[at] = value
+        path.write_bytes(data)
+        survives(path, "y")
+
+
 def test_more_columns_than_rows_are_planned_and_encoded():
     rng = np.random.default_rng(0)
     table = pa.table({**{f"x{j}": rng.standard_normal(5) for j in range(300)}, "y": rng.standard_normal(5)})

@@ -87,7 +87,8 @@ def _consecutive(column: pa.ChunkedArray) -> bool:
     for part in (head, column):
         if part.null_count:
             return False
-        steps = np.diff(part.to_numpy().astype(float))
+        with np.errstate(invalid="ignore"):  # infinities, which are refused elsewhere
+            steps = np.diff(part.to_numpy().astype(float))
         if not np.all(steps == 1):
             return False
     return True

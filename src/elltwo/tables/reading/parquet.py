@@ -98,13 +98,23 @@ def read_part(
     try:
         for batch in _batches(part, list(columns), text, batch_rows, opened or OpenFile()):
             if batch.num_rows:
+                _whole(batch)
                 yield Raw(batch, origin, at)
                 at += batch.num_rows
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"{part.file.short} is damaged in row group {part.row_group} ({_first_line(error)}): "
             f"write or copy the file again"
         ) from None
+
+
+def _whole(batch: pa.RecordBatch) -> None:
+    """Text that is no text and labels that are not listed are found here, before anyone trusts them."""
+    import pyarrow as pa
+
+    for column in batch.columns:
+        if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+            column.validate(full=True)
 
 
 def _batches(
@@ -132,7 +142,7 @@ def _open_parquet(file: DataFile, dictionaries: Sequence[str] = ()) -> Any:
         )
     except DataError:
         raise
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _incomplete(file, "Parquet", error) from None
 
 
@@ -144,7 +154,7 @@ def _open_arrow(file: DataFile) -> Any:
         return pa.ipc.open_file(pa.memory_map(file.path) if local else open_input(file.path))
     except DataError:
         raise
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _incomplete(file, "Arrow", error) from None
 
 

@@ -84,7 +84,7 @@ def _piped(file: DataFile, encoding: str) -> Source:
     try:
         buffer = pa.BufferReader(data)
         table = pq.read_table(buffer) if kind == "parquet" else pa.ipc.open_file(buffer).read_all()
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file.short} is not a complete {kind} file: {error}") from None
     return _in_memory(_table(table, file.short))
 

@@ -67,7 +67,9 @@ def _blocks(source: Source, storage: Storage) -> pa.Table:
     picked = every[:: max(1, -(-len(every) // PLACES))]
     found, opened = [], OpenFile()
     for part in picked:
-        raw = next(raws(source, source.names, storage, ROWS, [replace(part, first_row=0)], opened))
+        raw = next(raws(source, source.names, storage, ROWS, [replace(part, first_row=0)], opened), None)
+        if raw is None:
+            raise DataError(f"{part.file.short} holds fewer rows than it says: write or copy it again")
         found.append(pa.Table.from_batches([raw.arrow]))
     if not found:
         raise DataError(f"{source.name} has columns and no rows")
