@@ -24,11 +24,12 @@ SHIFT = 52 - 3  # bits of a float64 dropped: three of the mantissa stay, eight b
 
 @dataclass(frozen=True)
 class Parts:
-    """gamma2 : (k,) s² per direction, 0 where free; free : (q,) flat positions; least : s² to keep above."""
+    """gamma2 : (k,) s² per direction, 0 where free; free : (q,) flat positions; least, top : s² kept lies between."""
 
     gamma2: np.ndarray
     free: np.ndarray
     least: float
+    top: float
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,8 @@ def _parts(diagonal: Diagonal) -> Parts:
         with np.errstate(divide="ignore", invalid="ignore"):
             gamma2 /= diagonal.ell2.ravel()
         gamma2[unseen] = 0.0
-    return Parts(gamma2, free, float(gamma2.max()) * floor)
+    top = float(gamma2.max())
+    return Parts(gamma2, free, top * floor, top)
 
 
 def _outside(diagonal: Diagonal, b: np.ndarray, left: np.ndarray, dropped: int) -> np.ndarray:
@@ -224,7 +226,7 @@ def _binned(diagonal: Diagonal, parts: Parts, data: tuple[np.ndarray, ...]):  # 
 
 def _sums(parts: Parts, data: np.ndarray) -> np.ndarray:
     """(4, bins) directions in each bin, and their sums of s², of z² and of z²s²; bin 0 is below the floor."""
-    first, last = np.array([max(parts.least, np.finfo(float).tiny), parts.gamma2.max()]).view(np.int64) >> SHIFT
+    first, last = np.array([max(parts.least, np.finfo(float).tiny), parts.top]).view(np.int64) >> SHIFT
     size = int(max(last - first, 0)) + 1
     sums = np.zeros((4, size))
     for part in _pieces(data.size):
