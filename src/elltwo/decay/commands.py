@@ -85,24 +85,9 @@ def _as_dict(built: Any, target: str) -> dict[str, Any]:
     )
 
 
-def plan_command(
-    target: str,
-    policy: str = "standard",
-    weight_decay: float = 0.1,
-    html: Path | None = None,
-    json: bool = False,
-) -> str | dict[str, Any]:
-    """The plan of a target as a table (or a dict with ``json``); writes ``html`` when a path is given."""
+def plan_command(target: str, policy: str = "standard", weight_decay: float = 0.1) -> DecayPlan:
+    """The plan of what a target builds."""
     built = load_target(target)
-    plan = _plan(built, policy, weight_decay)
-    if html is not None:
-        from elltwo.decay.planning.page import write_page
-
-        write_page(plan, html)
-    return plan.to_dict() if json else plan.table()
-
-
-def _plan(built: Mapping[str, Any], policy: str, weight_decay: float) -> DecayPlan:
     options = {k: built[k] for k in ("forward", "loss") if k in built}
     return decay_plan(built["model"], built.get("batch"), policy=policy, weight_decay=weight_decay, **options)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from elltwo.errors import DataError, InputError, UsageError
 from elltwo.facts.decayrow import MULTIPLICATIVE, ROLES, Change, PlanRow, check_strength
+from elltwo.facts.plangroups import build_groups, match, plain_name
 from elltwo.facts.plantable import plan_table
 
 __all__ = ["MULTIPLICATIVE", "ROLES", "Change", "DecayPlan", "PlanRow", "check_strength", "plain_name"]
@@ -73,7 +74,7 @@ class DecayPlan:
 
     def table(self, width: int = 80) -> str:
         """Rows, then the distinct reasons they refer to by number, in ``width`` columns."""
-        return plan_table(self, width)
+        return plan_table(self.rows, self.summary(), self.notes, width)
 
     def override(self, strengths: Mapping[str, float]) -> DecayPlan:
         """The plan with ``{glob: weight_decay}`` applied in order (later wins).
@@ -141,16 +142,7 @@ class DecayPlan:
             If no model is at hand, or a planned name is missing in it, or it has names the plan lacks.
         """
         tensors = self._tensors(model)
-        found: dict[tuple[Any, ...], dict[str, Any]] = {}
-        for row in self.rows:
-            if not row.trainable:
-                continue
-            key = _group_key(row, by)
-            if key not in found:
-                found[key] = {"params": [], **_group_options(row, by, lr, number), **extra}
-            tensor = tensors[row.name]
-            found[key]["params"].append((row.name, tensor) if named else tensor)
-        return list(found.values())
+        return build_groups(self.rows, tensors, lr=lr, by=by, number=number, named=named, extra=extra)
 
     def bind(self, model: Any) -> DecayPlan:
         """The same plan, holding the parameters of ``model`` (a wrapper, a copy, a fresh build)."""
@@ -163,16 +155,7 @@ class DecayPlan:
                     "this plan was read from a file and holds no tensors: pass groups(model=...)"
                 )
             return self.parameters
-        have = {plain_name(n): p for n, p in model.named_parameters()}
-        missing = [r.name for r in self.rows if not any(n in have for n in (r.name, *r.aliases))]
-        known = {n for r in self.rows for n in (r.name, *r.aliases)}
-        foreign = [n for n in have if n not in known and have[n].requires_grad]
-        if missing or foreign:
-            raise UsageError(
-                f"plan and model do not fit: {len(missing)} planned tensors are missing {missing[:3]}, "
-                f"{len(foreign)} trainable ones are not planned {foreign[:3]}; plan this model again"
-            )
-        return {r.name: next(have[n] for n in (r.name, *r.aliases) if n in have) for r in self.rows}
+        return match(self.rows, model)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -214,34 +197,6 @@ class DecayPlan:
             raise DataError(
                 f"the decay plan is damaged ({error}): write it again with plan.save(path)"
             ) from error
-
-
-_WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
-
-
-def plain_name(name: str) -> str:
-    """A parameter's name without what DDP, FSDP, torch.compile, checkpoint and PEFT wrappers add."""
-    for wrapper in _WRAPPERS:
-        name = name.replace(wrapper, "")
-    while name.startswith("module."):
-        name = name.removeprefix("module.")
-    return name.removeprefix("base_model.model.").replace(".base_layer.", ".")
-
-
-def _group_key(row: PlanRow, by: str) -> tuple[Any, ...]:
-    shared = (row.strength, row.law, row.lr_scale)
-    keys = {"strength": shared, "role": (row.role, *shared), "tensor": (row.name,)}
-    if by not in keys:
-        raise UsageError(f"unknown grouping {by!r}: choose one of 'strength', 'role', 'tensor'")
-    return keys[by]
-
-
-def _group_options(row: PlanRow, by: str, lr: float | None, number: Callable[[float], Any]) -> dict[str, Any]:
-    label = {"strength": "decay" if row.strength else "no decay", "role": row.role, "tensor": row.name}[by]
-    options: dict[str, Any] = {"weight_decay": number(row.strength), "name": label, "law": row.law}
-    if lr is not None:
-        options["lr"] = lr * row.lr_scale
-    return options
 
 
 def _row_from_dict(data: Mapping[str, Any]) -> PlanRow:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from textwrap import wrap
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from elltwo.facts.decayplan import DecayPlan
-    from elltwo.facts.decayrow import PlanRow
+from elltwo.facts.decayrow import PlanRow
 
 _MARK = {"proven": "yes", "approximate": "~yes", "no": "no", "unknown": "?"}
 
 
-def plan_table(plan: DecayPlan, width: int = 80) -> str:
+def plan_table(rows: Sequence[PlanRow], summary: str, notes: Sequence[str], width: int = 80) -> str:
     """Summary, rows (name, shape, role, invariant, weight decay, reason number), reasons, notes."""
-    reasons = list(dict.fromkeys(r.reason for r in plan.rows))
-    shape = max([5, *(len(_shape(r)) for r in plan.rows)])
+    reasons = list(dict.fromkeys(r.reason for r in rows))
+    shape = max([5, *(len(_shape(r)) for r in rows)])
     name = max(12, width - shape - 42)
     head = f"{'parameter':<{name}} {'shape':<{shape}} {'role':<21} {'inv':<4} {'decay':>7} {'why':>4}"
-    lines = [*wrap(plan.summary(), width), "", head, "-" * len(head)]
-    for row in plan.rows:
+    lines = [*wrap(summary, width), "", head, "-" * len(head)]
+    for row in rows:
         mark = "dead" if row.dead else _MARK[row.scale_invariant]
         lines.append(
             f"{_clip(row.name, name):<{name}} {_shape(row):<{shape}} {row.role:<21} {mark:<4} "
@@ -28,7 +26,7 @@ def plan_table(plan: DecayPlan, width: int = 80) -> str:
     lines.append("")
     for i, reason in enumerate(reasons, 1):
         lines += wrap(reason, width, initial_indent=f"[{i}] ", subsequent_indent="    ")
-    for note in plan.notes:
+    for note in notes:
         lines += wrap(note, width, initial_indent="Note: ", subsequent_indent="      ")
     return "\n".join(lines)
 

@@ -14,11 +14,12 @@ from torch import nn
 
 import elltwo
 from decay_models import TinyGPT, cnn, mlp
+from elltwo.cli.main import main
 from elltwo.decay.commands import audit_command, plan_command
 from elltwo.decay.planning.heuristics import RULES
-from elltwo.decay.planning.page import render_page
 from elltwo.errors import DataError, InputError, UsageError
 from elltwo.facts.decayplan import ROLES, DecayPlan, plain_name
+from elltwo.reporting.decay_plan import plan_html
 
 
 @pytest.fixture(scope="module")
@@ -249,13 +250,13 @@ def test_facts_about_plans_need_no_torch():
 
 
 def test_the_page_is_self_contained_and_escapes(plan):
-    page = render_page(plan)
+    page = plan_html(plan)
     assert "http://" not in page
     assert "https://" not in page
     assert "default-src 'none'" in page
     assert all(r.name in page for r in plan)
     odd = DecayPlan(plan.rows, "standard", 0.05, model="<script>alert(1)</script>")
-    assert "<script>" not in render_page(odd)
+    assert "<script>" not in plan_html(odd)
 
 
 TARGET = """
@@ -281,14 +282,15 @@ def train_py(tmp_path):
     return path
 
 
-def test_plan_command_prints_saves_and_serialises(train_py, tmp_path):
+def test_the_plan_command_prints_a_table_and_writes_a_page_and_json(train_py, tmp_path, capsys):
     page = tmp_path / "plan.html"
-    text = plan_command(f"{train_py}:build", html=page)
-    assert "output head" in text
+    assert main(["plan", f"{train_py}:build", "--html", str(page)]) == 0
+    assert "output head" in capsys.readouterr().out
     assert "Decay plan of Sequential" in page.read_text()
-    data = plan_command(f"{train_py}:as_dict", policy="nanogpt", weight_decay=0.2, json=True)
-    assert DecayPlan.from_dict(json.loads(json.dumps(data))).policy == "nanogpt"
-    assert "No batch was given" in plan_command(f"{train_py}:model_only")
+    options = ["--policy", "nanogpt", "--weight-decay", "0.2", "--json"]
+    assert main(["plan", f"{train_py}:as_dict", *options]) == 0
+    assert DecayPlan.from_dict(json.loads(capsys.readouterr().out)).policy == "nanogpt"
+    assert "No batch was given" in str(plan_command(f"{train_py}:model_only"))
 
 
 def test_audit_command_returns_findings_and_an_exit_code(train_py):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from elltwo.cli.console import put, put_json, say
@@ -32,8 +30,10 @@ def command(target: str, policy: str, weight_decay: float, html: str | None, as_
 
     check_places(html)
     commands = torch_room("elltwo.decay.commands")
-    page = Path(html) if html else None
-    answer = commands.plan_command(target, policy, weight_decay, page, as_json)
-    put_json(answer) if as_json else put(str(answer))
+    plan = commands.plan_command(target, policy, weight_decay)
+    put_json(plan.to_dict()) if as_json else put(plan.table())
     if html:
+        from elltwo.reporting.decay_plan import write_plan
+
+        write_plan(plan, html)
         say(f"plan written to {html}")

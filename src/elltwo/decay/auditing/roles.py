@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from elltwo.decay.auditing.entries import Setup, count, names
 from elltwo.facts.finding import Finding
 
+_INVARIANT = ("proven", "approximate")
 _CODES = {
     "bias": "decayed-bias",
     "recurrent bias": "decayed-bias",
@@ -58,8 +59,8 @@ def matmul_skipped(setup: Setup) -> Iterator[Finding]:
         )
         return
     skipped = [(e, r) for e, r in setup.known if r.multiplicative and e.weight_decay == 0 and not r.dead]
-    bounded = [e.name or "" for e, r in skipped if r.scale_invariant != "proven"]
-    invariant = [e.name or "" for e, r in skipped if r.scale_invariant == "proven"]
+    bounded = [e.name or "" for e, r in skipped if r.scale_invariant not in _INVARIANT]
+    invariant = [e.name or "" for e, r in skipped if r.scale_invariant in _INVARIANT]
     if bounded:
         yield Finding(
             "matmul-skipped",
@@ -86,7 +87,7 @@ def invariant_decayed(setup: Setup) -> Iterator[Finding]:
     hit = [
         e.name or ""
         for e, r in setup.known
-        if r.multiplicative and r.scale_invariant == "proven" and e.weight_decay > 0
+        if r.multiplicative and r.scale_invariant in _INVARIANT and e.weight_decay > 0
     ]
     if hit:
         yield Finding(

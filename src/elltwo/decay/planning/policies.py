@@ -108,7 +108,7 @@ class Policy:
         return self.weight_decay, text
 
     def _invariant_weight(self, row: PlanRow) -> PlanRow:
-        how = "proven" if row.scale_invariant == "proven" else f"up to a residual of {row.residual:.0e}"
+        how = "proven" if row.scale_invariant == "proven" else "apart from an eps in the code or rounding"
         reason = _INVARIANT[self.invariant].format(proof=how)
         given = (self.strengths or {}).get(row.role, self.weight_decay)
         strength = 0.0 if self.invariant == "exempt" else given

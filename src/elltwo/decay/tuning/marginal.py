@@ -162,7 +162,8 @@ def _result(precisions: dict[str, float], samples: int, epochs: int, factored: i
         f"A copy was trained for {epochs} epochs; its layerwise evidence (Kronecker Gauss–Newton) was maximised "
         f"{factored} times.",
         "Coupled λ per layer, added to the gradient of the mean loss: "
-        + ", ".join(f"{n} {v:.3g}" for n, v in strengths.items()) + "; weight_decay is their geometric mean.",
+        + ", ".join(f"{n} {v:.3g}" for n, v in strengths.items())
+        + "; weight_decay is their geometric mean.",
         "Beware: it needs no validation data and believes the likelihood; it is for coupled L2 (Adam, SGD), not AdamW.",
     )
     cost = 1.0 + factored / epochs
