@@ -13,12 +13,14 @@ from sklearn.utils._param_validation import Interval  # the declarative checks t
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from elltwo.errors import InputError
+from elltwo.estimators.elsewhere import predict_elsewhere
 from elltwo.estimators.fitting import Fit
 from elltwo.estimators.inspecting import Inspected
 from elltwo.estimators.penalising import build_penalty
 from elltwo.estimators.validating import Data, column_names, refuse_not_finite
 from elltwo.facts.problem import Problem
 from elltwo.shrinking.matrixfree import column_means, column_spread
+from elltwo.tables.moments.offers import offer_for
 
 PENALTY_OPTIONS: dict[str, list[Any]] = {
     "standardize": ["boolean"],
@@ -39,7 +41,8 @@ class Face(Inspected, BaseEstimator):
 
         Parameters
         ----------
-        X : array, sparse array or data frame of shape (n_samples, n_features)
+        X : array, sparse array or data frame of shape (n_samples, n_features); for a Dask one the
+            predictions are a Dask array, not computed yet
         return_std : bool, default=False
             Also return the posterior standard deviation of a new observation: of the mean, and of the
             noise around it.
@@ -53,6 +56,8 @@ class Face(Inspected, BaseEstimator):
 
     def _linear(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
+        if offer_for(X) is not None:
+            return predict_elsewhere(self, X)
         names = column_names(X)
         X = validate_data(
             self,
@@ -99,6 +104,8 @@ class Face(Inspected, BaseEstimator):
 
     def _column_spread(self) -> np.ndarray:
         """(p,) standard deviations of the columns: those the penalty used, where it did, else from the rows."""
+        if self._fit.spread is not None:
+            return self._fit.spread
         plain = self.free is None and self.strengths is None
         if self.standardize and plain and self.spectrum_ is not None and self.spectrum_.scale is not None:
             return self.spectrum_.scale

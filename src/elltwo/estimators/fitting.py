@@ -12,6 +12,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from elltwo.errors import AccuracyWarning, InputError, UsageError
+from elltwo.factoring import choose as route
 from elltwo.factoring import factor
 from elltwo.facts.problem import Problem
 from elltwo.facts.rotated import Rotated
@@ -43,6 +44,7 @@ class Fit:
     problem : the data, by reference; None once a model has been pickled.
     kept : (n,) mask of the rows with positive weight, or None for all.
     given : (L,) λ that were chosen among, or None: a grid from the spectrum.
+    spread : (p,) standard deviations of the columns, where moments are all there is.
     """
 
     solution: Solution
@@ -53,6 +55,7 @@ class Fit:
     problem: Problem | None = field(default=None, repr=False)
     kept: np.ndarray | None = field(default=None, repr=False)
     given: np.ndarray | None = None
+    spread: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,12 @@ def _again(problem: Problem, rotated: Rotated) -> Rotated:
     reason = f"the {first} route kept too few digits at this strength, and refinement did not contract"
     origin = replace(again.spectrum.origin, reason=reason)
     return replace(again, spectrum=replace(again.spectrum, origin=origin), noise=rotated.noise)
+
+
+def goes_by_moments(problem: Problem, method: str = "auto") -> bool:
+    """Will every row be read into a Gram matrix before anything else is computed?"""
+    every = problem.weights is None or bool(np.all(problem.weights > 0))
+    return every and route(problem.A, problem.penalty, method).method == "gram"
 
 
 def too_large(A: Any) -> bool:

@@ -9,9 +9,11 @@ from scipy import sparse
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from elltwo.errors import InputError
+from elltwo.estimators.elsewhere import solve_elsewhere
 from elltwo.estimators.face import refuse_solver
 from elltwo.estimators.solving import SolverFace
 from elltwo.estimators.validating import check_data, make_data
+from elltwo.tables.moments.offers import offer_for
 
 
 class Ridge(MultiOutputMixin, RegressorMixin, SolverFace):
@@ -98,6 +100,8 @@ class Ridge(MultiOutputMixin, RegressorMixin, SolverFace):
             Nonnegative; rows of weight 0 are left out.
         """
         self._validate_params()
+        if (offer := offer_for(X)) is not None:
+            return solve_elsewhere(self, offer, X, y, sample_weight)
         refuse_solver(self.solver, self.positive, X, self.fit_intercept)
         X, y = check_data(self, X, y)
         self._solve(make_data(self, X, y, sample_weight))

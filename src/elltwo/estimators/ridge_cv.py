@@ -8,9 +8,11 @@ import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.metrics import get_scorer
 
+from elltwo.estimators.elsewhere import search_elsewhere
 from elltwo.estimators.scoring import GivenRegressor, Scoring, weighed
 from elltwo.estimators.searching import SearchFace
 from elltwo.estimators.validating import check_data, make_data
+from elltwo.tables.moments.offers import offer_for
 
 
 class RidgeCV(MultiOutputMixin, RegressorMixin, SearchFace):
@@ -86,12 +88,16 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, SearchFace):
 
         Parameters
         ----------
-        X : array, sparse array or data frame of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        X : array, sparse array or data frame of shape (n_samples, n_features), or a Dask array or data frame:
+            that is reduced to moments where its rows are, and K-fold (five, or ``cv``) decides by default,
+            as leave-one-out needs rows
+        y : array-like of shape (n_samples,) or (n_samples, n_targets); for Dask also names of columns of X
         sample_weight : float or array-like of shape (n_samples,), optional
         **params : ``groups`` for the splitter; others with metadata routing.
         """
         self._validate_params()
+        if (offer := offer_for(X)) is not None:
+            return search_elsewhere(self, offer, X, y, sample_weight)
         asked = self._routed(sample_weight, params)
         X, y = check_data(self, X, y)
         data = make_data(self, X, y, sample_weight)

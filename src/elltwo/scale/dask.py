@@ -22,6 +22,7 @@ from elltwo.tables.moments.foldrule import FoldRule
 from elltwo.tables.moments.forest import Node, add_node, merge_in_order
 from elltwo.tables.moments.gather import Gatherer
 from elltwo.tables.moments.mixed import MixedMoments
+from elltwo.tables.moments.offers import DesignFolds
 from elltwo.tables.moments.sets import MomentSet
 
 if TYPE_CHECKING:
@@ -137,24 +138,6 @@ def _wait(done: dict[Any, Leaf], watch: Watch | None) -> None:
             watch(Progress(rows, total, time.monotonic() - start))
 
 
-@dataclass(frozen=True)
-class DaskDesign:
-    """What a face needs of a Dask table: moments of the design and targets per fold, and the columns' names.
-
-    Attributes
-    ----------
-    folds : K moments about one shift; ``factoring.folds.folds_from_moments`` and, of their sum,
-        ``factoring.gram.factor_moments`` take it from here.
-    names : of the p columns, or None for an array.
-    targets : t; ``single`` says whether y was one-dimensional.
-    """
-
-    folds: list[DesignMoments]
-    names: tuple[str, ...] | None
-    targets: int
-    single: bool
-
-
 def is_dask(value: object) -> bool:
     """Is this a Dask array or data frame? Asked without importing dask."""
     return type(value).__module__.split(".")[0] in ("dask", "dask_expr") and hasattr(value, "dask")
@@ -168,7 +151,7 @@ def moments_of(
     seed: int = 0,
     sample_weight: Any = None,
     client: Client | None = None,
-) -> DaskDesign:
+) -> DesignFolds:
     """Fold moments of a Dask array or data frame of numbers, computed where the rows are.
 
     Parameters
@@ -201,7 +184,7 @@ def moments_of(
         add_node(forest, (0, i), tasks[i], len(table.parts), merge)
     [delayed] = forest.values()
     m = client.compute(delayed).result() if client is not None else delayed.compute()
-    return DaskDesign(_designs(m, table.t), table.shown, table.t, table.single)
+    return DesignFolds(_designs(m, table.t), table.shown, table.t, table.single)
 
 
 def _designs(m: MixedMoments, t: int) -> list[DesignMoments]:
