@@ -85,11 +85,11 @@ def _as_dict(built: Any, target: str) -> dict[str, Any]:
     )
 
 
-def plan_command(target: str, policy: str = "standard", weight_decay: float = 0.1) -> DecayPlan:
-    """The plan of what a target builds."""
+def plan_command(target: str, **options: Any) -> DecayPlan:
+    """The plan of what a target builds; ``options`` are those of ``decay_plan``."""
     built = load_target(target)
-    options = {k: built[k] for k in ("forward", "loss") if k in built}
-    return decay_plan(built["model"], built.get("batch"), policy=policy, weight_decay=weight_decay, **options)
+    own = {k: built[k] for k in ("forward", "loss") if k in built}
+    return decay_plan(built["model"], built.get("batch"), **own, **options)
 
 
 def audit_command(target: str, steps: int | None = None) -> tuple[tuple[Finding, ...], int]:

@@ -121,6 +121,7 @@ class DecayPlan:
         by: str = "strength",
         number: Callable[[float], Any] = float,
         named: bool = True,
+        only: Callable[[PlanRow], bool] | None = None,
         **extra: Any,
     ) -> list[dict[str, Any]]:
         """Parameter groups for any stock optimizer.
@@ -134,6 +135,7 @@ class DecayPlan:
         number : makes each ``weight_decay``; ``torch.tensor`` gives one that a compiled step can see
             change without compiling again.
         named : give (name, tensor) pairs, so that names travel through ``state_dict``.
+        only : which rows to take, when several optimizers share the model (Muon takes hidden matrices alone).
         extra : further options written into every group.
 
         Raises
@@ -142,7 +144,8 @@ class DecayPlan:
             If no model is at hand, or a planned name is missing in it, or it has names the plan lacks.
         """
         tensors = self._tensors(model)
-        return build_groups(self.rows, tensors, lr=lr, by=by, number=number, named=named, extra=extra)
+        rows = self.rows if only is None else [r for r in self.rows if only(r)]
+        return build_groups(rows, tensors, lr=lr, by=by, number=number, named=named, extra=extra)
 
     def bind(self, model: Any) -> DecayPlan:
         """The same plan, holding the parameters of ``model`` (a wrapper, a copy, a fresh build)."""

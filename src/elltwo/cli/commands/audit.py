@@ -18,13 +18,13 @@ that you trust. The exit code is 1 when something should be changed.
 
 \b
   elltwo audit train.py:build
-  elltwo audit train.py:build --steps 20
+  elltwo audit train.py:build --steps 100000
 """
 
 
 @settings("audit", HELP)
 @click.argument("target")
-@click.option("--steps", type=int, help="Training steps to watch.")
+@click.option("--steps", type=int, help="Steps of the whole run: is the decay too weak or too strong for it?")
 def command(target: str, steps: int | None, as_json: bool) -> None:
     """See HELP."""
     from elltwo.cli.extras import torch_room
@@ -37,7 +37,7 @@ def command(target: str, steps: int | None, as_json: bool) -> None:
     else:
         marks = {"error": "!!", "warning": "! ", "info": "- "}
         for f in findings:
-            put("\n".join(paragraph(f"{marks[f.severity]} {f.sentence} {f.remedy}", "", "   ")))
+            put("\n".join(paragraph(f"{marks[f.severity]} {f.code}: {f.sentence} {f.remedy}", "", "   ")))
     if code:
         sys.stdout.flush()
         raise click.exceptions.Exit(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 from elltwo.decay.auditing.entries import Setup, count, names
 from elltwo.facts.finding import Finding
@@ -105,7 +106,8 @@ def listed_but_decayed(setup: Setup) -> Iterator[Finding]:
     """model.no_weight_decay() names that decay, as happens when a wrapper hides the list."""
     hand = getattr(setup.core, "no_weight_decay", None)
     listed = set(hand()) if callable(hand) else set()
-    hit = [e.name or "" for e, _ in setup.known if e.name in listed and e.weight_decay > 0]
+    decayed = [e.name or "" for e, _ in setup.known if e.weight_decay > 0]
+    hit = [n for n in decayed if any(fnmatchcase(n, pattern) for pattern in listed)]
     if hit:
         wrapped = setup.model is not setup.core
         yield Finding(
