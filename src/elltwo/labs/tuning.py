@@ -1,116 +1,181 @@
-"""λ chosen at a fraction of a grid's cost: the timescale pilot against a 12-point grid, on noisy labels."""
+"""λ chosen at a fraction of a grid's cost: every method of tune_weight_decay against a 12-point grid, on real data."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import numpy as np
 
 from elltwo.decay.tuning.choose import tune_weight_decay
+from elltwo.decay.tuning.result import TunedDecay
 from elltwo.labs.report import Curve, LabReport, Row
+from elltwo.labs.tasks import BATCH, LR, TASKS, Task, batches, fit, validation_loss
 
 __all__ = ["run"]
 
-_LR, _BATCH = 1e-3, 50
 _GRID = np.geomspace(0.1, 20.0, 12)
+_COUPLED = np.geomspace(1e-5, 3e-2, 12)
+_HEAD = np.geomspace(1e-2, 1e4, 12)
 _PILOT = np.geomspace(0.1, 20.0, 8)
+_NEAR, _CHEAP = 1.01, 0.25
 
 
 @dataclass(frozen=True)
-class _Task:
-    """Noisy training rows, clean validation rows, epochs."""
+class Trial:
+    """One method on one task and seed: loss over the best of the grid that it is measured against, and cost."""
 
-    name: str
-    x: Any
-    y: Any
-    vx: Any
-    vy: Any
-    epochs: int
+    task: str
+    method: str
+    ratio: float
+    cost: float
+    weight_decay: float = float("nan")
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """All methods on one task and seed, and the AdamW grid's losses."""
+
+    trials: tuple[Trial, ...]
+    losses: np.ndarray
 
 
 def run(quick: bool = False, seed: int = 0) -> LabReport:
-    """Digits with 30 % random labels, and MNIST-1D with 15 %: the λ of a pilot on a quarter of the rows.
+    """Digits (30 % random labels), MNIST-1D (15 %) and a character model: three seeds, or one task and one seed.
 
-    Claimed is validation loss within 1 % of the best of the grid, at a quarter of its cost at most.
+    Decoupled methods are measured against a grid of AdamW, the marginal likelihood against a grid of Adam + L2, the
+    last layer's evidence against a grid for that layer. A method succeeds on a task where its mean loss is within 1 %
+    of the grid's best at a quarter of the grid's cost at most.
     """
     start = time.process_time()
-    tasks: list[Callable[[int], _Task]] = [_digits] if quick else [_digits, _mnist1d]
-    rows, curves, axes = [], [], []
-    for panel, make in enumerate(tasks):
-        task = make(seed)
-        n = len(task.x)
-        losses = np.array([_loss(task, seed, wd, n) for wd in _GRID])
-        pilot = tune_weight_decay(partial(_loss, task, seed), samples=n, grid=list(_PILOT), share=0.25)
-        at_pilot = _loss(task, seed, pilot.weight_decay, n)
-        rows += [
-            Row(f"{task.name}: loss over the grid's best", at_pilot / float(losses.min()), None, None, 1.01),
-            Row(f"{task.name}: pilot cost over grid cost", pilot.cost / len(_GRID), None, None, 0.25),
-            Row(
-                f"{task.name}: λ of the pilot, of the grid", pilot.weight_decay, float(_GRID[losses.argmin()])
-            ),
-            Row(f"{task.name}: loss at torch's 0.01", _loss(task, seed, 0.01, n)),
-            Row(f"{task.name}: best loss of the grid", float(losses.min())),
-        ]
-        curves.append(Curve("grid", _GRID, losses, panel, "o-"))
-        curves.append(Curve("pilot", np.array([pilot.weight_decay]), np.array([at_pilot]), panel, "s"))
-        axes.append(("weight decay λ", f"validation loss, {task.name}"))
+    names = list(TASKS)[:1] if quick else list(TASKS)
+    seeds = range(seed, seed + (1 if quick else 3))
+    results = {n: [_measure(TASKS[n](s), s) for s in seeds] for n in names}
+    trials = [t for group in results.values() for result in group for t in result.trials]
+    rows, failed = _rows(trials, names)
     return LabReport(
         "tuning",
-        "A sweep on a quarter of the data, carried by λ ∝ 1/N, chooses a λ as good as a full grid's.",
-        "Wang & Aitchison, arXiv:2405.13698",
+        "A good λ costs a fraction of a grid: chosen without a run, by the evidence or by a pilot on part of the data, "
+        "it comes within 1 % of the best of 12 runs.",
+        "Wang & Aitchison, arXiv:2405.13698; Immer et al., arXiv:2104.04975; Franceschi et al., arXiv:1703.01785",
         tuple(rows),
-        tuple(curves),
-        tuple(axes),
+        tuple(_curves(results, names)),
+        tuple(("weight decay λ (AdamW)", f"validation loss, {n}") for n in names),
         log_x=True,
-        notes=("One seed. The grid is judged on the same validation rows as the choice.",),
+        notes=(
+            f"Mean over {len(seeds)} seed(s); the loss over the best of the grid, which sees the same validation rows.",
+            "Not within 1 % on every task: " + (", ".join(failed) or "none") + ".",
+            "The rule of one timescale per run was fixed after a look at digits and MNIST-1D (one seed).",
+            "The cost is that of choosing; the run with the chosen λ, which a grid includes, is not counted.",
+        ),
         seconds=time.process_time() - start,
     )
 
 
-def _digits(seed: int) -> _Task:
-    from elltwo.labs.label_noise import _digits as digits
+def _rows(trials: list[Trial], names: list[str]) -> tuple[list[Row], list[str]]:
+    methods = list(dict.fromkeys(t.method for t in trials))
+    rows, failed = [], []
+    for method in methods:
+        means = {}
+        for name in names:
+            mine = [t for t in trials if (t.task, t.method) == (name, method)]
+            means[name] = float(np.mean([t.ratio for t in mine]))
+            rows.append(Row(f"{method}, {name}: loss", means[name], 1.0))
+        cost = float(np.mean([t.cost for t in trials if t.method == method]))
+        rows.append(Row(f"{method}: cost over the grid's", cost))
+        if not (max(means.values()) <= _NEAR and cost <= _CHEAP):
+            failed.append(method)
+    rows.append(Row("methods within 1 % on every task", float(len(methods) - len(failed)), None, 2.0, None))
+    return rows, failed
 
-    data = digits(seed)
-    return _Task("digits", data.x, data.y, data.vx, data.vy, 60)
+
+def _curves(results: dict[str, list[TaskResult]], names: list[str]) -> list[Curve]:
+    curves = []
+    for panel, name in enumerate(names):
+        first = results[name][0]
+        curves.append(Curve("grid", _GRID, first.losses, panel, "o-"))
+        for trial in first.trials:
+            if np.isfinite(trial.weight_decay):
+                at = (np.array([trial.weight_decay]), np.array([trial.ratio * first.losses.min()]))
+                curves.append(Curve(trial.method, *at, panel, "s"))
+    return curves
 
 
-def _mnist1d(seed: int) -> _Task:
+def _measure(task: Task, seed: int) -> TaskResult:
+    def train(weight_decay: float, rows: int) -> float:
+        return validation_loss(task, fit(task, seed, weight_decay, rows))
+
+    n = len(task.x)
+    losses = np.array([train(float(wd), n) for wd in _GRID])
+    trials = []
+    for chosen in _chosen(task, seed, train):
+        ratio = train(chosen.weight_decay, n) / float(losses.min())
+        trials.append(Trial(task.name, chosen.method, ratio, chosen.cost / len(_GRID), chosen.weight_decay))
+    return TaskResult((*trials, _marginal(task, seed), _evidence(task, seed)), losses)
+
+
+def _chosen(task: Task, seed: int, train: object) -> list[TunedDecay]:
+    """The choices for decoupled decay on all linear layers."""
     import torch
-
-    from elltwo.labs.timescale import _data
-
-    data = _data(2000)
-    generator = torch.Generator().manual_seed(seed)
-    flip = torch.rand(2000, generator=generator) < 0.15
-    noisy = torch.randint(0, 10, (2000,), generator=generator)
-    return _Task("MNIST-1D", data.x, torch.where(flip, noisy, data.y), data.test_x, data.test_y, 40)
-
-
-def _loss(task: _Task, seed: int, weight_decay: float, rows: int) -> float:
-    """Validation loss after training on the first ``rows`` rows; AdamW, linear decline, weights decayed."""
-    import torch
-    from torch import nn
 
     torch.manual_seed(seed)
-    width = task.x.shape[1]
-    net = nn.Sequential(nn.Linear(width, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10))
-    groups = [
-        {"params": [p for p in net.parameters() if p.dim() > 1], "weight_decay": weight_decay},
-        {"params": [p for p in net.parameters() if p.dim() == 1], "weight_decay": 0.0},
+    net = task.network()
+    weights = torch.cat([m.weight.detach().flatten() for m in net if isinstance(m, torch.nn.Linear)])
+    settings = {"lr": LR, "batch": BATCH, "samples": len(task.x), "epochs": task.epochs, "schedule": "linear"}
+    return [
+        tune_weight_decay(method="timescale", **settings),
+        tune_weight_decay(method="norm", lr=LR, rms=float(weights.square().mean().sqrt())),
+        tune_weight_decay(train, samples=len(task.x), grid=list(_PILOT), share=0.25),  # type: ignore[arg-type]
+        tune_weight_decay(
+            method="hypergradient",
+            model=net,
+            batches=batches(task.x, task.y, seed),
+            validation=batches(task.vx, task.vy, seed + 1),
+            steps=task.steps,
+            lr=LR,
+        ),
     ]
-    optimizer = torch.optim.AdamW(groups, lr=_LR, fused=True)
-    steps = task.epochs * -(-rows // _BATCH)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda t: 1 - t / steps)
-    generator = torch.Generator().manual_seed(seed)
-    for _ in range(task.epochs):
-        for chosen in torch.randperm(rows, generator=generator).split(_BATCH):
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(net(task.x[chosen]), task.y[chosen]).backward()
-            optimizer.step()
-            schedule.step()
+
+
+def _marginal(task: Task, seed: int) -> Trial:
+    import torch
+
+    grid = [validation_loss(task, fit(task, seed, float(wd), coupled=True)) for wd in _COUPLED]
+    torch.manual_seed(seed)
+    chosen = tune_weight_decay(
+        method="marginal",
+        model=task.network(),
+        batches=batches(task.x, task.y, seed),
+        samples=len(task.x),
+        lr=LR,
+        epochs=task.epochs,
+    )
+    loss = validation_loss(task, fit(task, seed, 0.0, coupled=True, strengths=chosen.strengths))
+    return Trial(task.name, "marginal", loss / min(grid), chosen.cost / len(grid))
+
+
+def _evidence(task: Task, seed: int) -> Trial:
+    """The body is trained on one half of the rows and frozen; the head is ridge on the other half, one-hot targets."""
+    import torch
+
+    from elltwo.laws.decay import as_ridge_alpha
+
+    half = len(task.x) // 2
+    net = fit(task, seed, 1.0, half)
+    body, classes = torch.nn.Sequential(*list(net)[:-1]), net[-1].out_features
     with torch.no_grad():
-        return nn.functional.cross_entropy(net(task.vx), task.vy).item()
+        features, held = (body(rows).double().numpy() for rows in (task.x[half:], task.vx))
+    targets, wanted = (np.eye(classes)[rows.numpy()] for rows in (task.y[half:], task.vy))
+    chosen = tune_weight_decay(method="evidence", features=features, targets=targets)
+    alpha = as_ridge_alpha(chosen.weight_decay * classes, len(features))
+    errors = [_ridge_error(features, targets, held, wanted, a) for a in (alpha, *_HEAD)]
+    return Trial(task.name, "evidence, last layer", errors[0] / min(errors[1:]), 0.0)
+
+
+def _ridge_error(
+    features: np.ndarray, targets: np.ndarray, held: np.ndarray, wanted: np.ndarray, alpha: float
+) -> float:
+    centre, level = features.mean(0), targets.mean(0)
+    gram = (features - centre).T @ (features - centre) + alpha * np.eye(features.shape[1])
+    w = np.linalg.solve(gram, (features - centre).T @ (targets - level))
+    return float(np.mean(((held - centre) @ w + level - wanted) ** 2))

@@ -35,7 +35,9 @@ class Rescaling:
 
     def __str__(self) -> str:
         mark = "" if self.rule.established else " (not established)"
-        old, new = (v if isinstance(v, str) else f"{v:g}" for v in (self.old, self.new))
+        old, new = (
+            v if isinstance(v, str) else f"{v:,.0f}" if v >= 1e4 else f"{v:g}" for v in (self.old, self.new)
+        )
         moved = f"{self.rule.moves} {old} -> {new}"
         return f"{moved}: λ × {self.decay_factor:.6g}{mark}, {self.rule.formula}"
 

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from elltwo.decay.recipes.recipe import Recipe
 from elltwo.decay.tuning.choose import METHODS, tune_weight_decay
-from elltwo.errors import InputError, UsageError
+from elltwo.errors import ConversionError, InputError, UsageError
 from elltwo.laws.decay_equilibrium import equilibrium_norm_adamw
 
 
@@ -91,7 +92,14 @@ def test_the_norm_target_is_the_inverse_of_the_equilibrium_norm():
     ("call", "message"),
     [
         ({"method": "magic"}, "unknown method"),
-        ({"method": "timescale"}, "needs train"),
+        ({"method": "pilot"}, "needs train"),
+        ({}, "missing 3 required"),
+        ({"train": lawful(), "method": "norm", "lr": 1.0, "rms": 1.0}, "leave it out"),
+        (
+            {"method": "timescale", "lr": 1e-3, "batch": 50, "samples": 900, "tau_epochs": -1.0},
+            "tau_epochs must be",
+        ),
+        ({"method": "timescale", "lr": 1e-3, "batch": 50, "samples": 900, "colour": 1}, "colour"),
         ({"method": "norm", "lr": 1.0}, "rms"),
         ({"method": "norm", "lr": -1.0, "rms": 1.0}, "lr must be"),
         ({"train": lawful(), "samples": 10, "share": 2.0}, "share must lie"),
@@ -104,6 +112,30 @@ def test_the_norm_target_is_the_inverse_of_the_equilibrium_norm():
 def test_wrong_calls_are_refused_in_one_sentence(call, message):
     with pytest.raises((UsageError, InputError), match=message):
         tune_weight_decay(**call)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "composer"])
+def test_the_timescale_rule_without_a_run_spends_one_timescale_over_the_schedule(schedule, optimizer):
+    run = {
+        "lr": 1e-3,
+        "batch": 50,
+        "samples": 900,
+        "epochs": 60,
+        "schedule": schedule,
+        "optimizer": optimizer,
+    }
+    found = tune_weight_decay(**run)
+    assert Recipe(weight_decay=found.weight_decay, **run).answers.effective_decay == pytest.approx(1.0)
+    known = tune_weight_decay(tau_epochs=7.0, **run)
+    assert Recipe(weight_decay=known.weight_decay, **run).answers.tau_epochs == pytest.approx(7.0)
+    assert found.cost == known.cost == 0.0
+    assert "No run" in str(found)
+
+
+def test_an_optimizer_without_a_timescale_is_refused():
+    with pytest.raises(ConversionError, match="no decay timescale"):
+        tune_weight_decay(lr=1e-3, batch=50, samples=900, optimizer="torch.adam")
 
 
 def test_every_method_is_described():

@@ -73,7 +73,7 @@ def convert(recipe: Run, optimizer: str, lr: float | None) -> Run:
     if not same and lr is None:
         raise ConversionError(
             f"the learning rates of {recipe.row.name} and {row.name} are not comparable: tune one for {row.name} "
-            "and pass it as lr="
+            "and pass it as lr= (--to-lr)"
         )
     moved = replace(
         recipe,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from itertools import starmap
 from typing import Any
 
 from elltwo.decay.recipes.published import PUBLISHED, published_recipe
@@ -49,7 +51,7 @@ def recipe_command(
     """
     if published == "list":
         names = {name: recipe.source for name, recipe in PUBLISHED.items()}
-        return {"published": names} if json else "\n".join(f"{n:<20}{s}" for n, s in names.items())
+        return {"published": names} if json else "\n".join(starmap(_listed, names.items()))
     given = {k: v for k, v in options.items() if v is not None}
     unknown = [k for k in given if k not in _SETTINGS and k not in {f"to_{m}" for m in _MOVES}]
     if unknown:
@@ -62,6 +64,12 @@ def recipe_command(
     if json:
         return {"recipe": before.to_dict(), "carried": after.to_dict() if after else None}
     return str(before) if after is None else f"{before}\n\nCarried to\n\n{after}"
+
+
+def _listed(name: str, source: str) -> str:
+    return textwrap.fill(
+        source, 79, initial_indent=f"{name:<20}", subsequent_indent=" " * 20, break_on_hyphens=False
+    )
 
 
 def _start(published: str | None, settings: dict[str, Any]) -> Recipe:

@@ -46,7 +46,7 @@ def recipe_text(recipe: TrainingRun) -> str:
         f"{recipe.row.name}  lr {recipe.lr:g}  weight_decay {recipe.weight_decay:.6g}  "
         f"(momentum {recipe.beta:g})",
         f"  {_MEANING[recipe.row.unit]}",
-        f"  batch {recipe.batch:,g}, {_number(recipe.samples)} samples, {recipe.epochs:g} epochs "
+        f"  batch {_number(recipe.batch)}, {_number(recipe.samples)} samples, {recipe.epochs:g} epochs "
         f"= {recipe.steps:,} steps, {recipe.schedule}",
         "",
         *_answers(a),
