@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import copy
+import random
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -114,6 +117,40 @@ def test_a_hook_that_raises_is_named_and_leaves_no_trace():
             elltwo.decay_plan(model, IMAGES)
 
     assert_untouched(model, act)
+
+
+def test_lists_hooks_and_the_random_states_of_python_and_numpy_are_put_back():
+    class Logs(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w, self.log, self.stats = nn.Linear(4, 4), [], {"calls": [0]}
+
+        def forward(self, x):
+            self.log.append(x)
+            self.stats["calls"].append(1)
+            self.w.register_forward_hook(lambda *_: None)
+            return self.w(x) * (random.random() + np.random.rand())  # noqa: NPY002 - as many forward passes do
+
+    model = Logs()
+    states = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002 - as above
+    elltwo.decay_plan(model, torch.randn(3, 4))
+    assert (model.log, model.stats, len(model.w._forward_hooks)) == ([], {"calls": [0]}, 0)
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == states  # noqa: NPY002 - as above
+
+
+def test_a_forward_pass_that_writes_into_its_inputs_leaves_the_batch_alone():
+    class Scribbles(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Linear(4, 4)
+
+        def forward(self, pair):
+            pair.x.mul_(0)
+            return self.w(pair.x + 1)
+
+    pair = collections.namedtuple("Pair", "x")(torch.ones(3, 4))
+    elltwo.decay_plan(Scribbles(), pair, forward=lambda m, b: m(b))
+    assert torch.equal(pair.x, torch.ones(3, 4))
 
 
 def test_parameters_and_attributes_changed_in_the_forward_pass_are_put_back():

@@ -120,6 +120,48 @@ def test_muon_takes_the_matrices_of_a_plan():
     opt.step()
 
 
+def test_muon_and_adamw_share_a_model_by_rows(images):
+    net = cnn()
+    plan = elltwo.decay_plan(net, images, probe=False)
+
+    def hidden(row):
+        return row.multiplicative and len(row.shape) == 2
+
+    muon = torch.optim.Muon(plan.groups(lr=0.02, only=hidden))
+    adam = torch.optim.AdamW(plan.groups(lr=1e-3, only=lambda row: not hidden(row)))
+    held = [id(p) for o in (muon, adam) for g in o.param_groups for p in g["params"]]
+    assert sorted(held) == sorted(id(p) for p in net.parameters())
+    assert "in-no-group" not in elltwo.audit([muon, adam], net, images).codes()
+
+
+class ScheduleFreeLike(torch.optim.Optimizer):
+    """The shape of schedule-free SGD: own keys in each group, decay at y and in z, train and eval points."""
+
+    def __init__(self, params, lr=0.1, weight_decay=0.0):
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "k": 0, "train_mode": True})
+
+    def step(self):
+        for group in self.param_groups:
+            group["k"] += 1
+            for p in (p for p in group["params"] if p.grad is not None):
+                z = self.state[p].setdefault("z", p.detach().clone())
+                step = group["lr"] * (p.grad + group["weight_decay"] * p.detach())
+                p.data.lerp_(z, 1 / group["k"]).sub_(step)
+                z.sub_(step)
+
+
+def test_a_schedule_free_optimizer_takes_the_groups_and_decays_what_they_say(images):
+    net = cnn()
+    opt = ScheduleFreeLike(elltwo.decay_plan(net, images, probe=False).groups(lr=0.1))
+    before = {n: p.detach().clone() for n, p in net.named_parameters()}
+    for p in net.parameters():
+        p.grad = torch.zeros_like(p)
+    opt.step()
+    shrunk = {n for n, p in net.named_parameters() if not torch.equal(p, before[n])}
+    assert shrunk == {"0.weight", "3.weight", "7.weight"}
+    assert opt.state_dict()["param_groups"][0]["param_names"] == ["0.weight", "3.weight", "7.weight"]
+
+
 @pytest.mark.parametrize("options", [{}, {"fused": True}, {"foreach": True}])
 def test_a_tensor_valued_weight_decay_can_be_changed_in_place(options):
     model = mlp(3, 2, bias=False)
@@ -290,6 +332,14 @@ def test_the_plan_command_prints_a_table_and_writes_a_page_and_json(train_py, tm
     options = ["--policy", "nanogpt", "--weight-decay", "0.2", "--json"]
     assert main(["plan", f"{train_py}:as_dict", *options]) == 0
     assert DecayPlan.from_dict(json.loads(capsys.readouterr().out)).policy == "nanogpt"
+    assert (
+        main(["plan", f"{train_py}:build", "--override", "*.bias=0.3", "--invariant", "exempt", "--json"])
+        == 0
+    )
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert {r["strength"] for r in rows if r["name"].endswith("bias")} == {0.3}
+    assert main(["plan", f"{train_py}:build", "--override", "*.bias"]) == 2
+    assert "GLOB=DECAY" in capsys.readouterr().err
     assert "No batch was given" in str(plan_command(f"{train_py}:model_only"))
 
 

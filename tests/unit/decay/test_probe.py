@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from decay_models import LiteralEps, OwnNorm, TinyGPT, cnn, mlp
 from elltwo.decay.planning.plan import decay_plan
+from elltwo.decay.proving.laboratory import grouped_product
 
 
 @pytest.fixture(autouse=True)
@@ -271,3 +272,52 @@ def test_rows_may_be_invariant_while_the_tensor_is_not():
 
     row = decay_plan(Half(), torch.randn(9, 5))["w.weight"]
     assert (row.scale_invariant, row.live_rows, row.invariant_rows) == ("no", 6, 3)
+
+
+@pytest.mark.parametrize(
+    ("layer", "units"),
+    [(nn.ConvTranspose2d(3, 5, 3, bias=False), 5), (nn.Conv2d(3, 6, 3, bias=False), 6)],
+    ids=["transposed", "plain"],
+)
+def test_output_units_are_counted_along_the_axis_that_makes_them(layer, units):
+    model = nn.Sequential(layer, nn.BatchNorm2d(units), nn.ReLU(), nn.Flatten(), nn.LazyLinear(2))
+    model(images())
+    row = decay_plan(model, images())["0.weight"]
+    assert (row.invariant_rows, row.live_rows) == (units, units)
+
+
+def test_a_matrix_on_the_right_counts_its_columns():
+    class Right(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w, self.n, self.out = nn.Parameter(torch.randn(3, 5)), nn.BatchNorm1d(5), nn.Linear(5, 2)
+
+        def forward(self, x):
+            return self.out(self.n(x @ self.w))
+
+    row = decay_plan(Right(), torch.randn(8, 3))["w"]
+    assert (row.invariant_rows, row.live_rows) == (5, 5)
+
+
+def test_a_grouped_product_written_out_is_torchs_own():
+    torch.manual_seed(0)
+    a, b = torch.randn(24, 16), torch.randn(3, 16, 8)
+    offs = torch.tensor([8, 16, 24], dtype=torch.int32)
+    assert torch.allclose(grouped_product(a, b, offs=offs), torch._grouped_mm(a, b, offs=offs), atol=1e-5)
+
+
+def test_experts_whose_kernel_takes_float32_at_most_are_proven_in_float64():
+    class Grouped(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner, self.n = nn.Linear(5, 16, bias=False), nn.LayerNorm(16)
+            self.w = nn.Parameter(torch.randn(2, 16, 8))
+
+        def forward(self, x):
+            offs = torch.tensor([len(x) // 2, len(x)], dtype=torch.int32)
+            return torch._grouped_mm(self.n(self.inner(x)), self.w, offs=offs).relu()
+
+    plan = decay_plan(Grouped(), torch.randn(8, 5))
+    assert status(plan) == ["inner.weight"]
+    assert plan["w"].role == "matmul weight"
+    assert not plan.notes
