@@ -19,6 +19,7 @@ from elltwo.factoring.clean import keep, svd_floor
 from elltwo.facts.rotated import Rotated
 from elltwo.facts.spectrum import Free, Origin, Spectrum, Trace
 
+PASSES, KEPT = 3, 0.7  # of reorthogonalization at most; share of the length that makes one pass enough
 BREAKDOWN = 1e-14  # of the largest coefficient so far: the Krylov space is exhausted
 
 
@@ -118,8 +119,7 @@ class GolubKahan:
             w = w - beta * self._v
         k = len(self.alphas)
         if self.keep_vectors and k:
-            V = self._vectors[:k]
-            w -= (V @ w) @ V
+            _orthogonalize(w, self._vectors[:k])
         alpha = float(np.linalg.norm(w))
         if alpha <= BREAKDOWN * max(self._largest(), np.finfo(float).tiny):
             self.finished = True
@@ -153,6 +153,19 @@ class GolubKahan:
     def next_alpha(self) -> float:
         """αₖ₊₁, or 0 when the space is exhausted."""
         return self.alphas[len(self.betas)] if len(self.alphas) > len(self.betas) else 0.0
+
+
+def _orthogonalize(w: np.ndarray, V: np.ndarray) -> None:
+    """Take the rows of V (k, size) out of w in place, twice where little is left of it.
+
+    One pass leaves errors of eps‖w‖, which are all there is of a short remainder: repeated, they grow
+    without bound on severely ill-posed problems. Giraud, Langou & Rozložník, Numer. Math. 101 (2005) 87.
+    """
+    for _ in range(PASSES):
+        before = float(np.linalg.norm(w))
+        w -= (V @ w) @ V
+        if float(np.linalg.norm(w)) > KEPT * before:
+            return
 
 
 @dataclass(frozen=True)

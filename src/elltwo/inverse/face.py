@@ -40,7 +40,7 @@ def reconstruct(
     grid: tuple[int, ...] | None = None,
     method: str = "auto",
     steps: int | None = None,
-    probes: int = 1,
+    probes: int | None = None,
     others: bool | tuple[str, ...] = True,
     seed: int = 0,
 ) -> Reconstruction:
@@ -61,7 +61,8 @@ def reconstruct(
     bounds : (low, high), numbers or vectors; ``(0, None)`` for nonnegativity. λ is still chosen.
     grid : shape in which x is a field, where A does not say.
     method : ``"auto"``, ``"structured"``, ``"bidiagonal"``, ``"svd"`` or ``"golub_kahan"``.
-    steps, probes, seed : Golub–Kahan steps (default: until λ stands still) and random probes for its traces.
+    steps, probes, seed : Golub–Kahan steps (default: until λ stands still) and random probes for its traces
+        (default: one, more where there are fewer than 1000 data, of which one probe would say too little).
     others : rules to evaluate beside the one that decides.
 
     Returns

@@ -22,6 +22,7 @@ from elltwo.selecting import select
 METHODS = ("auto", "structured", "bidiagonal", "svd", "golub_kahan")
 ENTRIES, FLOPS = 6e6, 1.2e10  # a matrix up to these is decomposed; beyond them it is multiplied
 BLOCK, MOST = 20, 300  # Golub-Kahan steps between two looks, and at most
+PROBED = 1000  # data times probes that make a trace precise enough
 GAP, STILL = 1e-3, 0.02  # the normal equations' residual, and the change of log λ, at which to stop
 
 
@@ -47,7 +48,9 @@ def choose_method(p: Prepared, method: str, needs_rows: bool) -> str:
     return "golub_kahan"
 
 
-def rotated_for(p: Prepared, method: str, rule: str, steps: int | None, probes: int, seed: int) -> Rotated:
+def rotated_for(
+    p: Prepared, method: str, rule: str, steps: int | None, probes: int | None, seed: int
+) -> Rotated:
     """Make the Spectrum and meet b with it."""
     if method == "structured":
         if p.diagonal is None:
@@ -70,14 +73,17 @@ def rotated_for(p: Prepared, method: str, rule: str, steps: int | None, probes: 
     return _golub_kahan(p, rule, steps, probes, seed)
 
 
-def _golub_kahan(p: Prepared, rule: str, steps: int | None, probes: int, seed: int) -> Rotated:
+def _golub_kahan(p: Prepared, rule: str, steps: int | None, probes: int | None, seed: int) -> Rotated:
     """Steps until λ and the solution stand still, or exactly as many as asked for."""
     form = operator_form(p.A, p.L)
     image = _image(p)
     b = p.b[:, 0] if image is None else p.b[:, 0] - image[:, 0]
     start = b - form.Q @ (form.Q.T @ b) if form.Q.shape[1] else b
     run = GolubKahan(form, start, True, steps or 3 * BLOCK)
-    sampled = [GolubKahan(form, probe_vector(form, seed + 1 + j), False, 0) for j in range(probes)]
+    if probes is None:  # a trace over m rows by q probes has a relative deviation of √(2/(m q))
+        probes = max(1, -(-PROBED // b.size))
+    small = b.size < PROBED  # steps may exhaust the space: orthogonal vectors then find every direction
+    sampled = [GolubKahan(form, probe_vector(form, seed + 1 + j), small, BLOCK) for j in range(probes)]
     if steps is not None:
         _extend([run, *sampled], steps)
         return krylov_rotated(run, sampled, b, p.x0, p.noise)

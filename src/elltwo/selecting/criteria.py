@@ -13,10 +13,13 @@ from elltwo.facts.rotated import Rotated
 from elltwo.laws.ridge import filter_factors, leftover
 from elltwo.shrinking.path import df_of, residuals
 
+ROUNDING = 1e-9  # share of the rows that is none
+
 
 def _unused(r: Rotated, alphas: np.ndarray) -> np.ndarray:
     """(L, 1) n − df, as a sum of positive terms so that it does not cancel for n ≤ p."""
-    outside = max(r.spectrum.shape[0] - r.spectrum.free.rank - r.spectrum.directions, 0.0)
+    outside = r.spectrum.shape[0] - r.spectrum.free.rank - r.spectrum.directions
+    outside = outside if outside > ROUNDING * r.spectrum.shape[0] else 0.0  # sampled counts are no integers
     side = r.spectrum.counted
     return (outside + side.count @ leftover(side.s, alphas))[:, None]
 

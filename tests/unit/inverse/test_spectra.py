@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from elltwo import reconstruct
 from elltwo.errors import UsageError
 from elltwo.factoring.bidiagonal import factor_bidiagonal
 from elltwo.factoring.diagonal import diagonalize
@@ -200,3 +201,26 @@ def test_the_probe_s_trace_is_unbiased_over_all_sign_vectors():
     s = np.linalg.svd(dense, compute_uv=False)
     got = shrink(krylov_rotated(run, probes, np.ones(4)), 0.7).df[0]
     assert got == pytest.approx(np.sum(s**2 / (s**2 + 0.7)), rel=1e-10)
+
+
+@pytest.mark.parametrize("name", ["shaw", "baart", "wing", "heat1", "phillips", "foxgood"])
+def test_steps_stay_orthogonal_until_a_severely_ill_posed_problem_is_exhausted(name):
+    problem = testproblems.classic(64)[name]
+    run = GolubKahan(operator_form(as_operator(problem.A)), problem.noisy(1e-2), True, 60)
+    run.extend(60)
+    V = run.vectors
+    np.testing.assert_allclose(V @ V.T, np.eye(len(V)), atol=1e-10)
+    largest = np.linalg.norm(problem.A, 2)
+    assert max(max(run.alphas), max(run.betas)) <= largest * (1 + 1e-10)
+    np.testing.assert_allclose(np.linalg.norm(run.bidiagonal, 2), largest, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["shaw", "phillips", "heat1", "gravity", "foxgood", "deriv2_2", "wing"])
+@pytest.mark.parametrize("level", [1e-2, 1e-4])
+def test_on_few_data_golub_kahan_chooses_nearly_the_strength_of_the_decomposition(name, level):
+    problem = testproblems.classic(64)[name]
+    b = problem.noisy(level)
+    whole = reconstruct(problem.A, b, rule="rgcv", method="bidiagonal")
+    steps = reconstruct(problem.A, b, rule="rgcv", method="golub_kahan")
+    assert 0.5 < steps.lam / whole.lam < 2
+    assert problem.error(steps.coef) < 1.5 * problem.error(whole.coef)
