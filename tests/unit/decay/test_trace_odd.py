@@ -136,3 +136,18 @@ def test_a_scripted_layer_is_unclassified_not_unused():
     plan = decay_plan(nn.Sequential(torch.jit.script(nn.Linear(4, 3)), nn.Linear(3, 2)), torch.randn(5, 4))
     assert [r.role for r in plan] == ["unclassified", "unclassified", "output head", "bias"]
     assert plan["0.weight"].scale_invariant == "no"
+
+
+def test_a_layer_that_is_dropped_at_random_is_seen_in_another_pass():
+    class Drops(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)
+
+        def forward(self, x):
+            return self.b(x).relu() if torch.rand([]) < 0.55 else self.a(x).relu()
+
+    first = [r.role for r in decay_plan(Drops(), torch.randn(2, 4), probe=False)]
+    assert first == ["linear weight", "bias"] * 2
+    torch.manual_seed(7)
+    assert [r.role for r in decay_plan(Drops(), torch.randn(2, 4), probe=False)] == first

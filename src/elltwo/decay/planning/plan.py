@@ -30,6 +30,7 @@ from elltwo.decay.seeing.trace import Tracer
 from elltwo.errors import InputError, UsageError, unknown_option
 from elltwo.facts.decayplan import ROLES, DecayPlan, PlanRow, check_strength, plain_name
 
+PASSES = 3  # forward passes before a tensor is called unused
 POLICIES = ("standard", "mup", *RULES)
 
 
@@ -154,8 +155,25 @@ def _trace(
     if batch is None and forward is None:
         note = "No batch was given: roles come from module types, and invariance is unknown. Pass batch=... to trace."
         return Traced({}, (note,))
+    roles: dict[int, Role] = {}
+    for seed in range(PASSES):  # more than one where layers are dropped at random, as in speech encoders
+        for i, role in _traced_once(model, tensors, copied(batch), forward, loss, seed).items():
+            if i not in roles or roles[i].role == "unused":
+                roles[i] = role
+        if not any(r.role == "unused" for r in roles.values()):
+            break
+    if all(r.role == "unused" for r in roles.values()):
+        raise InputError(
+            f"the forward pass of {type(model).__name__} touched none of its parameters: check batch and forward"
+        )
+    return Traced(roles)
+
+
+def _traced_once(
+    model: nn.Module, tensors: Mapping[str, torch.Tensor], batch: Any, forward: Any, loss: Any, seed: int
+) -> dict[int, Role]:
     with kept(model), as_trained(model), torch.enable_grad():
-        batch = copied(batch)
+        torch.manual_seed(seed)
         tracer = Tracer(tensors.values(), tensors_in(batch))
         with tracer:
             out = checked_call(model, batch, forward)
@@ -164,12 +182,7 @@ def _trace(
         if any(t.requires_grad for t in tensors.values()):
             differentiable(out)
         _refuse_nan(model, outputs)
-        roles = settle(tracer, outputs)
-    if all(r.role == "unused" for r in roles.values()):
-        raise InputError(
-            f"the forward pass of {type(model).__name__} touched none of its parameters: check batch and forward"
-        )
-    return Traced(roles)
+        return settle(tracer, outputs)
 
 
 def _refuse_nan(model: nn.Module, outputs: list[torch.Tensor]) -> None:

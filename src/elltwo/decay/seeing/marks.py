@@ -30,7 +30,7 @@ class Mark:
     ``leaves``: the parameters it is made of, each with flags of what happened on the way (empty once data
     from the batch is in it). ``maker``: the weight whose product this is, up to views, bias and scaling.
     ``path``/``root``: linear maps in a row and the activation they started from (for low-rank adapters).
-    ``scaled``: matrices that data from the batch multiplied element by element (a modulated weight).
+    ``scaled``: parameters that data from the batch multiplied element by element.
     """
 
     leaves: Mapping[int, frozenset[str]] = field(default_factory=dict)
@@ -97,6 +97,15 @@ def flat(value: Any) -> Iterator[torch.Tensor]:
     elif isinstance(value, (tuple, list)):
         for item in value:
             yield from flat(item)
+
+
+def summed_places(tensor: torch.Tensor, args: Any, kwargs: Mapping[str, Any]) -> tuple[int, ...]:
+    """The axes, counted from the end, that a call of ``sum`` on ``tensor`` adds up; none when all are."""
+    given = kwargs.get("dim", kwargs.get("axis", args[1] if len(args) > 1 else None))
+    axes = (given,) if isinstance(given, int) else given
+    if not isinstance(axes, (tuple, list)) or not all(isinstance(a, int) for a in axes):
+        return ()
+    return tuple(a if a < 0 else a - tensor.dim() for a in axes)
 
 
 def is_vector(tensor: torch.Tensor) -> bool:

@@ -29,6 +29,7 @@ from elltwo.decay.seeing.marks import (
     loose_slot,
     merged,
     out_axis,
+    summed_places,
     tensors_of,
 )
 from elltwo.decay.seeing.slots import role_in_slot
@@ -60,6 +61,8 @@ class Tracer(TorchFunctionMode):
         out = func(*args, **kwargs)
         if op == "one_hot" or any(o.mark for o in operands):
             mark = self._see(op, operands)
+            if op == "sum" and operands:
+                self._contract(operands[0], summed_places(operands[0].tensor, args, kwargs))
             picks = op in ops.CHOICES or any(o.mark and "chosen" in o.mark.tags for o in operands)
             for tensor in flat(args[0] if op in ("setitem", "copy") and args else out):
                 if id(tensor) not in self.parameters:
@@ -116,6 +119,13 @@ class Tracer(TorchFunctionMode):
             return self._moved(op, marked)
         return self._mixed(op, operands)
 
+    def _contract(self, o: Operand, axes: tuple[int, ...]) -> None:
+        """(x * w).sum(-1) is a product with w, as attention vectors of graph networks are written."""
+        for leaf in o.mark.scaled if o.mark else ():
+            shape = self.parameters[leaf].shape
+            if any(-a <= len(shape) and shape[a] == o.tensor.shape[a] > 1 for a in axes):
+                self.use(leaf, "matmul weight", "sum", "factor of a product")
+
     def _looked_up(self, op: str, marked: list[Operand]) -> Mark | None:
         """A one-hot matrix times a table reads rows of it (unless a router made it: then experts are mixed)."""
         picks = [o.mark.tags for o in marked if o.mark and "one-hot" in o.mark.tags]
@@ -149,7 +159,8 @@ class Tracer(TorchFunctionMode):
                 if slot == "weight" and not (op in ops.ATTENTION and o.place not in ops.ATTENTION_OUT):
                     made = replace(made, maker=leaf)
             for leaf in o.mark.scaled if o.mark and slot == "weight" else ():
-                self.use(leaf, role_in_slot(op, slot, NONE, self.parameters[leaf]), op, slot)
+                if not is_vector(self.parameters[leaf]):  # a kernel modulated by the batch
+                    self.use(leaf, role_in_slot(op, slot, NONE, self.parameters[leaf]), op, slot)
         given = operands[0].mark
         if op == "linear" and given and made.maker is not None:
             start = given.root if given.path else given.source
@@ -228,7 +239,7 @@ class Tracer(TorchFunctionMode):
                 self.use(leaf, role, op, slot, out_axis(op, slot, o.tensor, tensor))
                 if op in ops.PRODUCTS and slot in ("left", "right", "factor of a product"):
                     maker = leaf
-                if op == "mul" and not is_vector(tensor):
+                if op == "mul":
                     scaled.add(leaf)
         made = self._after(op, data, live, operands, tags, maker)
         return replace(made, scaled=frozenset(scaled)) if scaled else made
