@@ -20,9 +20,10 @@ from sklearn.utils.metadata_routing import _raise_for_params as refuse_params  #
 from elltwo.errors import InputError, UsageError
 from elltwo.estimators.choosing import Wish, best_score, fit_wish, row_results
 from elltwo.estimators.face import PENALTY_OPTIONS, Face
+from elltwo.estimators.fitting import goes_by_moments
 from elltwo.estimators.scoring import Scoring
 from elltwo.estimators.splitting import splits_of
-from elltwo.estimators.validating import Data
+from elltwo.estimators.validating import Data, refuse_late
 from elltwo.selecting.registry import ALIASES, RULES
 
 SEARCH_OPTIONS: dict[str, list[Any]] = {
@@ -99,7 +100,9 @@ class SearchFace(Face):
     def _search(self, data: Data, y: np.ndarray, asked: Routed, scoring: Scoring | None) -> None:
         """Choose λ on checked data and keep the Fit. ``y`` is what splitters see."""
         wish = self._wish(data, y, asked, scoring)
-        fit = fit_wish(self._problem(data), wish)
+        problem = self._problem(data)
+        with refuse_late(data, scoring is None and goes_by_moments(problem, wish.method)):
+            fit = fit_wish(problem, wish)
         self._keep(fit, data)
         alpha = fit.solution.alpha
         several = wish.per_target and alpha.size > 1

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from sklearn.utils._param_validation import Interval, StrOptions  # the checks that check_estimator reads
 
 from elltwo.estimators.face import PENALTY_OPTIONS, STRENGTH, Face, strengths_per_target
-from elltwo.estimators.fitting import Iteration, fit_given
-from elltwo.estimators.validating import Data
+from elltwo.estimators.fitting import Iteration, fit_given, goes_by_moments
+from elltwo.estimators.validating import Data, refuse_late
 
 SOLVERS = {"auto", "svd", "cholesky", "lsqr", "sparse_cg", "sag", "saga", "lbfgs"}
 
@@ -65,7 +65,9 @@ class SolverFace(Face):
         """Solve at ``alpha`` on checked data and keep the Fit."""
         problem = self._problem(data)
         alpha = strengths_per_target(self.alpha, data.y.shape[1])
-        fit = fit_given(problem, alpha, self.solver, self.positive, Iteration(self.tol, self.max_iter))
+        by_moments = not self.positive and self.solver in ("auto", "sag", "saga") and goes_by_moments(problem)
+        with refuse_late(data, by_moments):
+            fit = fit_given(problem, alpha, self.solver, self.positive, Iteration(self.tol, self.max_iter))
         self._keep(fit, data)
 
     def __sklearn_tags__(self) -> Any:

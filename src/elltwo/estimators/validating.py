@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from elltwo.errors import InputError
 
 BIG = 1e150  # squares of larger numbers overflow
+LATE = 1e7  # numbers in a tall dense X beyond which a pass of its own for finiteness is worth saving
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Data:
     single : was y one-dimensional?
     dtype : that of the attributes to be reported.
     names : (p,) column names or None.
+    unread : nobody has looked yet whether X is finite; see `refuse_late`.
     """
 
     X: Any
@@ -34,10 +38,13 @@ class Data:
     single: bool
     dtype: np.dtype
     names: np.ndarray | None
+    unread: bool = False
 
 
 def check_data(estimator: Any, X: Any, y: Any, numeric: bool = True) -> tuple[Any, Any]:
     """X and y as arrays of numbers, finite, of the same length; sets the names on the estimator.
+
+    Whether a large tall X is finite is left to `refuse_late`.
 
     Raises
     ------
@@ -62,7 +69,8 @@ def check_data(estimator: Any, X: Any, y: Any, numeric: bool = True) -> tuple[An
         if "could not convert" not in str(error) and "Cannot convert" not in str(error):
             raise
         raise InputError(f"{_text_column(X, y, names)}: encode text as numbers, or drop it") from error
-    refuse_not_finite(X, "X", names)
+    if not _late(X):
+        refuse_not_finite(X, "X", names)
     return X, y
 
 
@@ -78,6 +86,31 @@ def _refuse_missing_targets(y: Any) -> None:
         refuse_not_finite(values, "y", None)
 
 
+def _late(X: Any) -> bool:
+    return not sparse.issparse(X) and X.size > LATE and X.shape[0] >= X.shape[1]
+
+
+@contextmanager
+def refuse_late(data: Data, by_moments: bool) -> Iterator[None]:
+    """Refuse an X that is not finite while it is fitted.
+
+    NaN, infinity and overflow all reach the diagonal of the Gram matrix, where factoring refuses them. On that
+    route (``by_moments``) X is read once more only to say where they are; on any other it is read here, first.
+    """
+    names = None if data.names is None else [str(name) for name in data.names]
+    if data.unread and not by_moments:
+        refuse_not_finite(data.X, "X", names)
+    if not (data.unread and by_moments):
+        yield
+        return
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            yield
+    except InputError:
+        refuse_not_finite(data.X, "X", names)
+        raise
+
+
 def make_data(estimator: Any, X: Any, y: np.ndarray, sample_weight: Any) -> Data:
     """The checked arrays as a Data; weights are checked here."""
     weights = check_weights(sample_weight, X)
@@ -86,14 +119,16 @@ def make_data(estimator: Any, X: Any, y: np.ndarray, sample_weight: Any) -> Data
     if X.dtype != np.float64 and not blocks:
         X = X.astype(np.float64)
     y = np.asarray(y, dtype=np.float64).reshape(X.shape[0], -1)
-    return Data(X, y, weights, single, dtype, getattr(estimator, "feature_names_in_", None))
+    names = getattr(estimator, "feature_names_in_", None)
+    return Data(X, y, weights, single, dtype, names, _late(X))
 
 
 def check_weights(sample_weight: Any, X: Any) -> np.ndarray | None:
     """(n,) nonnegative finite weights, not all zero, or None."""
     if sample_weight is None:
         return None
-    if np.ndim(sample_weight) == 1 and not np.any(sample_weight):
+    given = np.asarray(sample_weight)
+    if given.ndim == 1 and not np.any(given):
         raise InputError(
             "sample_weight is zero in every row, so nothing is left to fit: pass positive weights"
         )

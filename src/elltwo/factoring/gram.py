@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import linalg
 
+from elltwo.errors import InputError
 from elltwo.factoring.centre import centre_targets, centred_moments, spread
 from elltwo.factoring.clean import gram_floor, keep
 from elltwo.factoring.standard_form import StandardForm, standard_form
@@ -54,6 +55,7 @@ def factor_moments(
 ) -> Rotated:
     """Spectrum and rotated targets from moments alone; no rows."""
     origin = origin or Origin("moments", "only moments were kept, so the row side is absent", squared=True)
+    _refuse_not_finite(m)
     c = centred_moments(m, intercept)
     if penalty.x0 is not None:
         c = subtract_prior(c, penalty.x0)
@@ -77,6 +79,15 @@ def factor_moments(
     rest = np.maximum(inside - np.einsum("ij,ij->j", z, z), 0.0)
     rest = rest * (0.0 if spectrum.full_row_rank else 1.0)
     return Rotated(spectrum, z, free, c.shift_y, rest, inside)
+
+
+def _refuse_not_finite(m: DesignMoments) -> None:
+    """Any NaN, infinity or overflowing square among the rows shows on the diagonal."""
+    if not np.all(np.isfinite(np.diagonal(m.xx))):
+        raise InputError(
+            "rows with NaN, infinite or overflowing values went into the moments: leave them out, or divide "
+            "their columns by a power of ten"
+        )
 
 
 def eigen_factor(G: np.ndarray, form: StandardForm, rows: int) -> GramFactor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -176,3 +178,32 @@ def test_classes_of_numbers_with_fractions_are_refused() -> None:
 def test_explain_refuses_what_is_not_a_table() -> None:
     with pytest.raises(InputError, match="X must have two dimensions"):
         explain(np.zeros(3))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e200])
+@pytest.mark.parametrize(
+    "fit",
+    [
+        lambda X: Ridge().fit(X, Y),
+        lambda X: Ridge(solver="lsqr").fit(X, Y),
+        lambda X: Ridge(positive=True).fit(X, Y),
+        lambda X: Ridge().fit(X, Y, sample_weight=np.arange(20)),
+        lambda X: RidgeCV().fit(X, Y),
+        lambda X: RidgeCV(rule="gcv", standardize=True).fit(X, Y),
+        lambda X: RidgeCV(cv=4).fit(X, Y),
+        lambda X: RidgeCV(cv=4, rule="kfold").fit(X, Y),
+        lambda X: RidgeClassifierCV().fit(X, Y > 0),
+    ],
+)
+def test_a_large_table_is_read_once_and_still_refused_in_the_same_words(value, fit, monkeypatch) -> None:
+    from elltwo.estimators import validating
+
+    monkeypatch.setattr(validating, "LATE", 0)
+    monkeypatch.setattr(
+        sys.modules["elltwo.factoring.choose"], "SMALL", 0
+    )  # the Gram route, as for a large table
+    said = "row 19, column 2" if not np.isfinite(value) else "values up to 1e\\+200, whose squares overflow"
+    with pytest.raises(InputError, match=said):
+        fit(spoiled(value, 19, 2))
+    with pytest.raises(InputError, match=said.replace("19, column 2", "0, column 0")):
+        fit(spoiled(value, 0, 0))

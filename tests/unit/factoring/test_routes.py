@@ -143,3 +143,22 @@ def test_columns_a_hundred_million_from_zero_keep_their_digits():
     near = refit(Problem(far.A - 1e8, problem.b), 3.0).coef  # the rounding of A itself is not ours
     for method in METHODS:
         np.testing.assert_allclose(shrink(factor(far, method), 3.0).coef, near, rtol=1e-11)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("shifted", [False, True])
+def test_moments_of_few_targets_are_those_of_the_same_targets_among_many(weighted, shifted):
+    rng = np.random.default_rng(4)
+    A, b = rng.normal(size=(2000, 9)) + 3.0, rng.normal(size=(2000, 40)) + 1.0
+    w = rng.uniform(0.1, 2.0, 2000) if weighted else None
+    shift = A[0] if shifted else None
+    folds = rng.integers(0, 3, 2000)
+    few = design_moments(A.astype(np.float32), b[:, :2], w, folds, shift)
+    many = design_moments(A.astype(np.float32), b, w, folds, shift)
+    for one, other in zip(few, many, strict=True):
+        np.testing.assert_allclose(one.xx, other.xx, rtol=1e-12, atol=1e-9)
+        np.testing.assert_allclose(one.xy, other.xy[:, :2], rtol=1e-12, atol=1e-9)
+        np.testing.assert_allclose(one.first_x, other.first_x, rtol=1e-12, atol=1e-9)
+        np.testing.assert_allclose(one.first_y, other.first_y[:2], rtol=1e-12, atol=1e-9)
+        np.testing.assert_allclose(one.yy, other.yy[:2], rtol=1e-12)
+        assert (one.count, one.weight) == (other.count, other.weight)

@@ -13,6 +13,9 @@ from elltwo.facts.spectrum import block_rows
 # A column whose mean is within this many standard deviations of zero needs no shift: the Gram
 # matrix then loses at most a factor 1 + NEAR² of eps.
 NEAR = 2.0
+SIDE_BY_SIDE = (
+    8  # targets, beyond an eighth of the columns, whose products with each other are not worth forming
+)
 
 
 def moments(X: np.ndarray, weights: np.ndarray | None = None, shift: np.ndarray | None = None) -> Moments:
@@ -111,14 +114,15 @@ def design_moments(
             block = A[rows] if chosen is None else A[rows][chosen]
             y = (b[rows] if chosen is None else b[rows][chosen]) - shift_y
             w = None if weights is None else (weights[rows] if chosen is None else weights[rows][chosen])
-            sums[fold].add(block if shift is None else block - shift, y, w)
+            sums[fold].add(block, y, w, shift)
     c = np.zeros(A.shape[1]) if shift is None else shift
     return [s.result(c, shift_y) for s in sums]
 
 
 def _step(p: int, t: int, folds: int) -> int:
     """Rows per block: enough of them that adding up (p, p) and (p, t) sums costs little beside the products."""
-    return max(block_rows(p), 4 * p, 4096 * folds if t > 64 else 0)
+    half = 2 if folds == 1 else 1  # one fold's block stays in the second-level cache beside its copy
+    return max(block_rows(p) // half, 4 * p, 4096 * folds if t > 64 else 0)
 
 
 def _by_fold(folds: np.ndarray, count: int) -> list[tuple[int, slice | np.ndarray | None]]:
@@ -141,10 +145,39 @@ class _Sums:
         self.count, self.weight = 0, 0.0
         self.first_x, self.first_y = np.zeros(p), np.zeros(t)
         self.xx, self.xy, self.yy = np.zeros((p, p)), np.zeros((p, t)), np.zeros(t)
+        self.joined = np.empty((0, p + t + 1))
 
-    def add(self, block: Any, y: np.ndarray, w: np.ndarray | None) -> None:
+    def add(self, block: Any, y: np.ndarray, w: np.ndarray | None, shift: np.ndarray | None = None) -> None:
+        """Add the rows (x − c, y) of a block, with weights w."""
         self.count += block.shape[0]
         self.weight += block.shape[0] if w is None else float(w.sum())
+        if not sparse.issparse(block) and y.shape[1] <= SIDE_BY_SIDE + block.shape[1] // 8:
+            self._add_joined(block, y, w, shift)
+        else:
+            self._add_apart(block if shift is None else block - shift, y, w)
+
+    def _add_joined(self, block: Any, y: np.ndarray, w: np.ndarray | None, shift: np.ndarray | None) -> None:
+        """√w (x − c, y, 1) side by side: one SYRK forms every sum, and the rows are read from memory once."""
+        n, p = block.shape
+        if len(self.joined) < n:
+            self.joined = np.empty((n, p + y.shape[1] + 1))
+        joined = self.joined[:n]
+        if shift is None:
+            joined[:, :p] = block
+        else:
+            np.subtract(block, shift, out=joined[:, :p])
+        joined[:, p:-1], joined[:, -1] = y, 1.0
+        if w is not None:
+            joined *= np.sqrt(w)[:, None]
+        products = joined.T @ joined  # NumPy recognises AᵀA and calls SYRK
+        self.xx += products[:p, :p]
+        self.xy += products[:p, p:-1]
+        self.first_x += products[:p, -1]
+        self.first_y += products[p:-1, -1]
+        self.yy += np.diagonal(products)[p:-1]
+
+    def _add_apart(self, block: Any, y: np.ndarray, w: np.ndarray | None) -> None:
+        """The same where it is sparse, or where there are many targets."""
         weighted_y = y if w is None else y * w[:, None]
         if sparse.issparse(block):
             weighted = block if w is None else sparse.diags_array(w) @ block
@@ -152,7 +185,7 @@ class _Sums:
             self.first_x += np.asarray(weighted.sum(axis=0)).ravel()
         elif w is None:
             block = np.asarray(block, dtype=float)
-            self.xx += block.T @ block  # NumPy recognises AᵀA and calls SYRK
+            self.xx += block.T @ block
             self.first_x += np.ones(block.shape[0]) @ block
         else:
             block = np.asarray(block, dtype=float)
