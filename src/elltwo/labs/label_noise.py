@@ -17,6 +17,15 @@ _STRENGTH = 15.0
 _EVERYTHING = 5.0  # the best of 3, 5, 15 for decay on every tensor
 
 
+_LABELS = {
+    "none": "no decay",
+    "default": "torch's default, λ = 0.01 on all",
+    "all 5": "λ = 5 on every tensor",
+    "all 15": "λ = 15 on every tensor",
+    "plan 15": "λ = 15 by the plan",
+}
+
+
 @dataclass(frozen=True)
 class _Digits:
     """Tensors of scikit-learn's digits: noisy training set and clean validation set."""
@@ -66,8 +75,8 @@ def run(quick: bool = False, seed: int = 0) -> LabReport:
     rows += [Row(f"{name}: final validation loss", _final(r)) for name, r in runs.items()]
     rows += [Row(f"{name}: final validation accuracy", r.accuracy) for name, r in runs.items()]
     x = np.arange(1.0, epochs + 1)
-    curves = [Curve(name, x, r.train, 0) for name, r in runs.items()]
-    curves += [Curve(name, x, r.validation, 1) for name, r in runs.items()]
+    curves = [Curve(_LABELS[name], x, r.train, 0) for name, r in runs.items()]
+    curves += [Curve(_LABELS[name], x, r.validation, 1) for name, r in runs.items()]
     return LabReport(
         "label_noise",
         "With random labels in the training set, training loss falls to zero while validation loss turns and rises; "

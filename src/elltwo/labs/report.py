@@ -88,16 +88,21 @@ class LabReport:
 
         from elltwo.reporting.figures.style import SERIES
 
-        figure = Figure(figsize=(5.2 * len(self.axes), 3.8), layout="constrained")
+        figure = Figure(figsize=(4.6 * len(self.axes) + 0.6, 3.7), layout="constrained")
         panels = np.atleast_1d(figure.subplots(1, len(self.axes)))
         for i, (ax, (xlabel, ylabel)) in enumerate(zip(panels, self.axes, strict=True)):
             mine = [c for c in self.curves if c.panel == i]
             for k, curve in enumerate(mine):
-                ax.plot(curve.x, curve.y, curve.style, color=SERIES[k % len(SERIES)], label=curve.label, ms=4)
-            ax.set(xlabel=xlabel, ylabel=ylabel)
+                look = {"color": SERIES[k % len(SERIES)], "label": curve.label, "ms": 5, "lw": 1.6}
+                ax.plot(curve.x, curve.y, curve.style, **look)
+            ax.set_title(ylabel, loc="left", fontsize=10)
+            ax.set_xlabel(xlabel)
             ax.set_xscale("log" if self.log_x else "linear")
             ax.set_yscale("log" if self.log_y else "linear")
+            _plain_ticks(ax)
             ax.spines[["top", "right"]].set_visible(False)
+            ax.grid(axis="y", color="0.9", lw=0.6)
+            ax.set_axisbelow(True)
             if mine:
                 ax.legend(frameon=False, fontsize=8)
         return figure
@@ -111,9 +116,20 @@ class LabReport:
             If matplotlib does not know the suffix or the file cannot be written.
         """
         try:
-            self.figure().savefig(path, dpi=110)
+            self.figure().savefig(path, dpi=90)
         except (OSError, ValueError) as error:
             raise InputError(f"cannot write the figure {path}: {error}") from error
+
+
+def _plain_ticks(ax: Any) -> None:
+    """1-2-5 steps written out on logarithmic axes."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    for axis in (ax.xaxis, ax.yaxis):
+        if axis.get_scale() == "log":
+            axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+            axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+            axis.set_minor_formatter(NullFormatter())
 
 
 def _line(row: Row) -> str:

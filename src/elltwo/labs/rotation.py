@@ -42,8 +42,7 @@ def run(quick: bool = False, seed: int = 0) -> LabReport:
         "Wan et al., arXiv:2006.08419; Kosson et al., arXiv:2305.17212",
         tuple(rows),
         tuple(curves),
-        tuple(("step", f"radians per step, {label}") for label, *_ in _SETTINGS),
-        log_y=True,
+        tuple(("step", f"{label}: radians per step") for label, *_ in _SETTINGS),
         seconds=time.process_time() - start,
     )
 

@@ -73,7 +73,8 @@ def _sweep(n: int, seeds: range) -> _Sweep:
     coarse = {float(wd): _test_loss(n, float(wd), seeds[0]) for wd in _GRID}
     centre = min(coarse, key=lambda wd: coarse[wd])
     fine = {wd: np.mean([_test_loss(n, wd, s) for s in seeds]) for wd in (centre * _FINE).tolist()}
-    losses = {wd: loss for wd, loss in coarse.items() if wd not in fine} | fine
+    outside = {wd: loss for wd, loss in coarse.items() if not np.isclose(wd, list(fine)).any()}
+    losses = outside | fine
     strengths = np.array(sorted(losses))
     found = np.array([losses[wd] for wd in strengths])
     inside = np.isin(strengths, list(fine))

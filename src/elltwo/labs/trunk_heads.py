@@ -42,7 +42,7 @@ def run(quick: bool = False, seed: int = 0) -> LabReport:
         "derived from Σ s_i⟨w_i, ∂f/∂w_i⟩ = 0 (Kunin et al., arXiv:2012.04728)",
         tuple(rows),
         tuple(curves),
-        (("step", "‖W_s‖² / Σ‖v_t‖²"),),
+        (("step", "squared norm of the trunk over that of the heads"),),
         log_y=True,
         notes=("The AdamW row is one toy network; the first-order law carries a residual of a few percent.",),
         seconds=time.process_time() - start,

@@ -60,7 +60,7 @@ def run(quick: bool = False, seed: int = 0) -> LabReport:
         "Wang & Aitchison, arXiv:2405.13698; Immer et al., arXiv:2104.04975; Franceschi et al., arXiv:1703.01785",
         tuple(rows),
         tuple(_curves(results, names)),
-        tuple(("weight decay λ (AdamW)", f"validation loss, {n}") for n in names),
+        tuple(("weight decay λ (AdamW)", f"{n}: validation loss") for n in names),
         log_x=True,
         notes=(
             f"Mean over {len(seeds)} seed(s); the loss over the best of the grid, which sees the same validation rows.",

@@ -5,14 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from elltwo.reporting.figures.axes import empty
 from elltwo.reporting.figures.style import ACCENT, MUTED, ORANGE, SERIES, canvas, styled
+from elltwo.reporting.words import power
 
 __all__ = ["FIGURES"]
+
+_DECADES = 300.0
 
 
 def _line(ax: Any, series: dict[str, list[float]], **look: Any) -> None:
     ax.plot(series["steps"], series["values"], **look)
+
+
+def _logarithmic(ax: Any) -> None:
+    """A logarithmic y axis with a few plain labels: decades, or 1-2-5 steps where few decades are shown."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    near = high / low < _DECADES
+    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if near else (1.0,), numticks=8))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}" if near else power(np.log10(v))))
+    ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _finish(figure: Any, ax: Any, ylabel: str, columns: int = 2) -> Any:
@@ -32,7 +49,7 @@ def rotation(run: dict[str, Any]) -> Any:
         return figure
     _line(ax, run["rotation"]["measured"], color=ACCENT, label="measured (median)")
     _line(ax, run["rotation"]["predicted"], color=ORANGE, ls="--", label="predicted at equilibrium")
-    ax.set_yscale("log")
+    _logarithmic(ax)
     return _finish(figure, ax, "radians per step")
 
 
@@ -50,7 +67,7 @@ def gradient(run: dict[str, Any]) -> Any:
     """Median gradient norm."""
     figure, ax = canvas()
     _line(ax, run["gradient"], color=ACCENT)
-    ax.set_yscale("log")
+    _logarithmic(ax)
     return _finish(figure, ax, "gradient norm (median)")
 
 

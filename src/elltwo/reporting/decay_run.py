@@ -53,6 +53,7 @@ def collect_run(log: DecayLog) -> dict[str, Any]:
         "losses": {k: _pairs(log.scalar(k)) for k in ("train_loss", "val_loss")},
         "tensors": [_row(log, n) for n in log.names],
         "findings": [vars(f) for f in log_findings(log)],
+        "notes": [],
     }
     result: dict[str, Any] = plain({**data, "sentence": _sentence(data)})
     return result
@@ -98,12 +99,25 @@ def _sentence(data: dict[str, Any]) -> str:
     )
     strongest = max(data["weight_decay"].values(), default=0.0)
     head = f"{data['optimizer']['class']} with {law} weight decay {strongest:g} ran {data['steps']:,} steps"
-    measured, predicted = (data["rotation"][k]["values"] for k in ("measured", "predicted"))
-    if not predicted:
+    ratio = _late_ratio(data["rotation"])
+    if ratio is None:
         return f"{head}; no tensor has a predicted rotation."
-    ratio = np.median(measured[-5:]) / np.median(predicted[-5:])
     count = len(data["invariant"])
-    return f"{head}; its {count} scale-invariant tensors turn {ratio:.2f} times as fast as at equilibrium."
+    subject = (
+        "its scale-invariant tensor turns" if count == 1 else f"its {count} scale-invariant tensors turn"
+    )
+    return f"{head}; {subject} {ratio:.2g} times as fast as at equilibrium."
+
+
+def _late_ratio(rotation: dict[str, Any]) -> float | None:
+    """Measured over predicted rotation at the last five samples before the learning rate dies away.
+
+    Below a third of the largest prediction, equilibrium recedes faster than weights can follow.
+    """
+    at = dict(zip(rotation["predicted"]["steps"], rotation["predicted"]["values"], strict=True))
+    measured = dict(zip(rotation["measured"]["steps"], rotation["measured"]["values"], strict=True))
+    alive = [step for step, value in at.items() if step in measured and value >= max(at.values()) / 3][-5:]
+    return float(np.median([measured[s] / at[s] for s in alive])) if alive else None
 
 
 def run_html(run: dict[str, Any]) -> str:
@@ -142,12 +156,12 @@ def _figure(run: dict[str, Any], name: str) -> dict[str, Any]:
 def _tiles(run: dict[str, Any]) -> str:
     from markupsafe import escape
 
-    measured, predicted = (run["rotation"][k]["values"] for k in ("measured", "predicted"))
-    ratio = shown(measured[-1] / predicted[-1]) if measured and predicted else "–"
+    late = _late_ratio(run["rotation"])
+    ratio = "–" if late is None else shown(late)
     tiles = (
         ("Steps", f"{run['steps']:,}", f"{run['samples']} measured, one in {run['every']}"),
         ("Tensors", str(len(run["tensors"])), f"{len(run['invariant'])} proven scale-invariant"),
-        ("Rotation", ratio, "measured over predicted, last sample"),
+        ("Rotation", ratio, "measured over predicted, late in the run"),
         ("Share of decay", _last(run["share"]), "of the update, median tensor"),
     )
     cells = "".join(

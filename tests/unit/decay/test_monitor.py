@@ -171,6 +171,19 @@ def test_a_run_that_has_just_started_is_told_how_many_steps_it_still_needs():
     assert togo > 100
 
 
+def test_a_rate_that_has_fallen_to_nothing_does_not_put_equilibrium_millions_of_steps_away():
+    net = network(dtype=torch.float32)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=0.1)
+    monitor = Monitor(net, optimizer, plan_of(net), every=1)
+    train(net, optimizer, 8)
+    before = next(f for f in monitor.findings() if f.code == "not-in-equilibrium")
+    optimizer.param_groups[0]["lr"] = 1e-9
+    train(net, optimizer, 4)
+    assert monitor.records.series("0.weight", "steps_to_go")[1][-1] > 1e9
+    after = next(f for f in monitor.close() if f.code == "not-in-equilibrium")
+    assert after.sentence == before.sentence
+
+
 def test_attached_laws_are_read_as_what_they_do():
     net = network()
     optimizer = torch.optim.Adam(net.parameters(), lr=0.02, weight_decay=0.5)

@@ -35,7 +35,7 @@ def test_the_collected_dict_holds_the_numbers_of_the_log():
     run = collect_run(log())
     assert run["steps"] == 200
     assert run["samples"] == 20
-    assert "turn 2.00 times as fast" in run["sentence"]
+    assert "turns 2 times as fast" in run["sentence"]
     np.testing.assert_allclose(run["growth"]["<w>"]["values"][-1], (2.0 + 1.9) / 2.0)
     assert run["losses"]["val_loss"] == {"steps": [199], "values": [1.25]}
     json.dumps(run)

@@ -12,6 +12,7 @@ __all__ = ["log_findings", "opened_gap"]
 _GAP = 0.02
 _TURNS = 3
 _FAR = 1.25
+_ALIVE = 0.1
 _NEGLIGIBLE = 0.1
 _GROWTH = 1.3
 _COLLAPSE = 1e-6
@@ -91,27 +92,38 @@ def _collapsed(log: DecayLog) -> Finding | None:
 
 
 def _not_in_equilibrium(log: DecayLog) -> Finding | None:
-    waiting = []
-    for name in log.names:
-        _, measured = log.series(name, "rotation")
-        _, predicted = log.series(name, "predicted_rotation")
-        _, togo = log.series(name, "steps_to_go")
-        if len(predicted) >= 3 and len(togo) >= 3:
-            ratio = float(np.median(measured[-3:]) / np.median(predicted[-3:]))
-            if not 1 / _FAR < ratio < _FAR:
-                waiting.append((float(np.median(togo[-3:])), ratio, name))
+    waiting = [(*state, name) for name in log.names if (state := _distance(log, name)) is not None]
     if not waiting:
         return None
     steps, ratio, name = max(waiting)
+    count = f"{len(waiting)} tensor{'s' if len(waiting) > 1 else ''}"
     return Finding(
         "not-in-equilibrium",
         "info",
         ratio,
         _FAR,
-        f"Not yet in equilibrium: about {steps:,.0f} steps to go ({len(waiting)} tensors; {name} turns {ratio:.2g} "
+        f"Not yet in equilibrium: about {steps:,.0f} steps to go ({count}; {name} turns {ratio:.2g} "
         "times as fast as it will).",
         "Read rotations and norms as a transient; a larger lr × weight_decay gets there sooner.",
     )
+
+
+def _distance(log: DecayLog, name: str) -> tuple[float, float] | None:
+    """Steps to go and measured over predicted rotation, where they differ; None in equilibrium or without a law.
+
+    Read off the last three samples at a tenth of the largest rate or more: as the rate goes to zero, equilibrium
+    moves away faster than any weight can follow, and nothing is to be said of it.
+    """
+    keys = ("rate", "rotation", "predicted_rotation", "steps_to_go")
+    series = [dict(zip(*log.series(name, key), strict=True)) for key in keys]
+    steps = sorted(set(series[0]).intersection(*series[1:]))
+    top = max(series[0].values(), default=0.0)
+    last = [step for step in steps if series[0][step] >= _ALIVE * top][-3:]
+    if len(last) < 3:
+        return None
+    _, measured, predicted, togo = (float(np.median([values[s] for s in last])) for values in series)
+    ratio = measured / predicted
+    return None if 1 / _FAR < ratio < _FAR else (togo, ratio)
 
 
 def _gradient_growth(log: DecayLog) -> Finding | None:
