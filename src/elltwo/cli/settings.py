@@ -50,11 +50,21 @@ def _for_command(data: dict[str, Any], ctx: click.Context, path: Path) -> dict[s
     top = {k: v for k, v in data.items() if not isinstance(v, dict)}
     strangers = [k for k, v in data.items() if isinstance(v, dict) and k not in COMMANDS]
     strangers += [k for k in own if k.replace("-", "_") not in names]
+    elsewhere = [k for k in top if k.replace("-", "_") not in names]
+    strangers += [k for k in elsewhere if k.replace("-", "_") not in _known_anywhere(ctx)]
     if strangers:
         listed = ", ".join(sorted(n.replace("_", "-") for n in names if n))
         raise UsageError(f"{path}: unknown setting {strangers[0]!r}; elltwo {ctx.info_name} knows {listed}")
     merged = {k.replace("-", "_"): v for k, v in {**top, **own}.items()}
     return {k: v for k, v in merged.items() if k in names}
+
+
+def _known_anywhere(ctx: click.Context) -> set[str | None]:
+    """Options of all commands: any of them may stand at the top of a settings file."""
+    from elltwo.cli.main import COMMANDS, cli
+
+    commands = [cli.get_command(ctx, name) for name in COMMANDS]
+    return {p.name for command in commands if command is not None for p in command.params}
 
 
 def _load(ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:

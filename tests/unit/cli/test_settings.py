@@ -80,3 +80,12 @@ def test_show_config_does_nothing_else(capsys, tmp_path):
     assert ran.code == 0
     assert "rule" in ran.out
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_that_no_command_knows_is_refused_at_the_top_too(capsys, tmp_path):
+    (tmp_path / "s.toml").write_text("bogus = 1\n")
+    ran = run(capsys, "fit", DATA / "hald.csv", "-t", "y", "--config", "s.toml")
+    assert ran.code == 2
+    assert "unknown setting 'bogus'" in ran.err
+    (tmp_path / "s.toml").write_text("sd-y = 1.0\n")  # an option of convert alone
+    assert run(capsys, "fit", DATA / "hald.csv", "-t", "y", "-q", "--config", "s.toml").code == 0

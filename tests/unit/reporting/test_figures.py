@@ -110,3 +110,19 @@ def test_short_names_stay_apart():
     assert len(set(distinct(names, 14))) == 60
     assert max(map(len, distinct(names, 14))) <= 14
     assert short("a" * 30 + "z") == "aaaaaaaa…" + "a" * 8 + "z"
+
+
+def test_a_figure_saved_by_hand_is_white_and_the_same_figure_in_a_page_is_transparent():
+    import io
+
+    from matplotlib.image import imread
+
+    from elltwo.reporting.figures.svg import to_svg
+
+    figure = figures.geometry(diabetes())
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    buffer.seek(0)
+    np.testing.assert_allclose(imread(buffer)[0, 0, :3], 1.0)
+    assert imread(io.BytesIO(buffer.getvalue()))[..., 3].min() == 1.0
+    assert "#ffffff" not in to_svg(figure, "geometry", "t", "d")

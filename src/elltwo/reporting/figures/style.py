@@ -61,9 +61,9 @@ RC: dict[str, Any] = {
     "lines.linewidth": 1.6,
     "lines.solid_capstyle": "round",
     "legend.frameon": False,
-    "figure.facecolor": "none",
+    "figure.facecolor": "white",
     "axes.facecolor": "none",
-    "savefig.facecolor": "none",
+    "savefig.facecolor": "auto",
     "svg.fonttype": "none",
     "svg.hashsalt": "elltwo",
     "axes.unicode_minus": True,
@@ -75,7 +75,7 @@ def canvas(width: float = WIDTH, height: float = HEIGHT) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 
     with look():
-        figure = Figure(figsize=(width, height), layout="constrained", facecolor="none")
+        figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
         return figure, figure.add_subplot()
 
 

@@ -35,7 +35,7 @@ def to_svg(figure: Any, name: str, title: str, description: str) -> str:
     """
     buffer = io.BytesIO()
     with look():
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(buffer, format="svg", facecolor="none", metadata={"Date": None, "Creator": None})
         place = _map(figure)
     root = ElementTree.fromstring(buffer.getvalue())
     _strip(root)
