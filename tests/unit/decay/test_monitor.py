@@ -464,3 +464,9 @@ def test_after_close_the_optimizer_has_no_hook_of_ours():
         warnings.simplefilter("error")
         train(net, optimizer, 2)
     assert len(monitor.records) == 0
+
+
+@pytest.mark.parametrize(("residual", "code"), [(-1.0, "one-sided-decay"), (0.5, "unbalanced"), (0.1, None)])
+def test_a_symmetry_decayed_on_one_side_is_told_from_one_that_is_not_stationary(residual, code):
+    log = DecayLog({"tensors": {}}, ({"step": 0, "tensors": {}, "balance": {"a^+1 b^-1": residual}},))
+    assert [f.code for f in log_findings(log)] == ([code] if code else [])

@@ -19,6 +19,7 @@ __all__ = ["SIGNS", "Cautious"]
 
 
 def _gradient(group: Group, p: torch.Tensor, state: dict[str, Any]) -> torch.Tensor:
+    assert p.grad is not None  # laws act on tensors with gradients (elltwo.decay.forms.law.live)
     return -p.grad if group.get("maximize") else p.grad
 
 

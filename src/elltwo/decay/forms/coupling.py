@@ -21,7 +21,7 @@ class Coupled(DecayLaw):
     takes_over = True
 
     def before(self, group: Group, params: list[torch.Tensor], base: float, step: int) -> None:
-        grads = [p.grad for p in params]
+        grads = [p.grad for p in params if p.grad is not None]
         if any(g.is_sparse for g in grads):
             raise UsageError("coupled decay cannot be added to sparse gradients: use decoupled decay there")
         torch._foreach_add_(grads, params, alpha=-base if group.get("maximize") else base)

@@ -17,6 +17,7 @@ _NEGLIGIBLE = 0.1
 _GROWTH = 1.3
 _COLLAPSE = 1e-6
 _UNBALANCED = 0.2
+_ONE_SIDED = 0.999
 
 
 def opened_gap(log: DecayLog) -> Finding | None:
@@ -150,16 +151,28 @@ def _gradient_growth(log: DecayLog) -> Finding | None:
 
 
 def _unbalanced(log: DecayLog) -> list[Finding]:
-    last = next((r["balance"] for r in reversed(log.records) if r.get("balance")), {})
-    return [
-        Finding(
-            "unbalanced",
-            "info",
-            value,
-            _UNBALANCED,
-            f"Along {symmetry} the balance residual is {value:+.2f}: the run is not stationary along this symmetry.",
-            "Train longer than 1/(lr × weight_decay), or rebalance(model, batch) to start from the balanced point.",
-        )
-        for symmetry, value in last.items()
-        if value is not None and abs(value) > _UNBALANCED
-    ]
+    last: dict[str, float | None] = next((r["balance"] for r in reversed(log.records) if r.get("balance")), {})
+    far = {s: v for s, v in last.items() if v is not None and abs(v) > _UNBALANCED}
+    return [_one_sided(s, v) if abs(v) > _ONE_SIDED else _not_stationary(s, v) for s, v in far.items()]
+
+
+def _one_sided(symmetry: str, value: float) -> Finding:
+    return Finding(
+        "one-sided-decay",
+        "info",
+        value,
+        _ONE_SIDED,
+        f"Along {symmetry} decay acts on one side alone: that side shrinks, the other grows, and the output stays.",
+        "Usual where a gain is not decayed; if the gain drifts far, decay both sides or rebalance(model, batch).",
+    )
+
+
+def _not_stationary(symmetry: str, value: float) -> Finding:
+    return Finding(
+        "unbalanced",
+        "info",
+        value,
+        _UNBALANCED,
+        f"Along {symmetry} the balance residual is {value:+.2f}: the run is not stationary along this symmetry.",
+        "Train longer than 1/(lr × weight_decay), or rebalance(model, batch) to start from the balanced point.",
+    )
