@@ -264,5 +264,5 @@ def test_the_pytest_helper_lists_what_is_wrong_and_may_allow_it():
 def test_what_is_no_optimizer_is_refused():
     with pytest.raises(UsageError, match=r"must be a torch\.optim\.Optimizer"):
         elltwo.audit({"lr": 1}, mlp(2, 2), torch.randn(2, 2))
-    with pytest.raises(UsageError, match="steps must be positive"):
+    with pytest.raises(UsageError, match="steps must be a positive number"):
         elltwo.audit(torch.optim.SGD(mlp(2, 2).parameters(), 1e-3), mlp(2, 2), torch.randn(2, 2), steps=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import copy
 import random
+import warnings
 
 import numpy as np
 import pytest
@@ -285,3 +286,25 @@ def test_a_copy_can_be_made_before_and_after():
 def test_options_that_do_not_exist_are_refused(options, says):
     with pytest.raises(UsageError, match=says):
         elltwo.decay_plan(mlp(4, 3), torch.randn(2, 4), **options)
+
+
+def test_a_loss_that_raises_is_named():
+    with pytest.raises(InputError, match="loss failed on the output of Linear: ZeroDivisionError"):
+        elltwo.decay_plan(nn.Linear(4, 3), torch.randn(5, 4), loss=lambda y: 1 / 0)
+
+
+def test_an_empty_batch_is_refused_and_an_empty_layer_is_not():
+    with pytest.raises(InputError, match="no values on this batch"):
+        elltwo.decay_plan(nn.Linear(4, 3), torch.zeros(0, 4))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns that it initializes nothing
+        model = nn.Sequential(nn.Linear(4, 0), nn.Linear(0, 3))
+    assert [r.shape for r in elltwo.decay_plan(model, torch.randn(5, 4))] == [(0, 4), (0,), (3, 0), (3,)]
+
+
+def test_inference_mode_around_the_call_is_no_obstacle_and_around_the_model_is_said():
+    model, x = nn.Linear(4, 3), torch.randn(5, 4)
+    with torch.inference_mode():
+        assert elltwo.decay_plan(model, x)["weight"].scale_invariant == "no"
+        with pytest.raises(InputError, match=r"was made in torch\.inference_mode"):
+            elltwo.decay_plan(nn.Linear(4, 3), x)

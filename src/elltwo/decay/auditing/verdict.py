@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from torch import nn
@@ -16,7 +18,7 @@ from elltwo.decay.auditing.strength import STRENGTH_CHECKS
 from elltwo.decay.planning.plan import decay_plan
 from elltwo.decay.seeing.calling import Forward, unwrap
 from elltwo.errors import UsageError
-from elltwo.facts.decayplan import DecayPlan, check_strength
+from elltwo.facts.decayplan import DecayPlan
 from elltwo.facts.finding import Finding
 
 CHECKS: tuple[Callable[[Setup], Iterator[Finding]], ...] = (*GROUP_CHECKS, *ROLE_CHECKS, *STRENGTH_CHECKS)
@@ -89,8 +91,8 @@ def audit(
             f"optimizer must be a torch.optim.Optimizer or a list of them, got {type(optimizer).__name__}"
         )
     for what, length in (("steps", steps), ("steps_per_epoch", steps_per_epoch)):
-        if length is not None and check_strength(length, what) == 0:
-            raise UsageError(f"{what} must be positive, got {length!r}")
+        if length is not None and not (isinstance(length, Real) and 0 < length < math.inf):
+            raise UsageError(f"{what} must be a positive number, got {length!r}")
     core = unwrap(model)
     plan = plan or decay_plan(core, batch, forward=forward, loss=loss)
     setup = setup_of(list(optimizers), model, core, plan, steps, steps_per_epoch, compiled)

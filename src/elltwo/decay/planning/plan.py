@@ -157,7 +157,7 @@ def _trace(
         return Traced({}, (note,))
     roles: dict[int, Role] = {}
     for seed in range(PASSES):  # more than one where layers are dropped at random, as in speech encoders
-        for i, role in _traced_once(model, tensors, copied(batch), forward, loss, seed).items():
+        for i, role in _traced_once(model, tensors, batch, forward, loss, seed).items():
             if i not in roles or roles[i].role == "unused":
                 roles[i] = role
         if not any(r.role == "unused" for r in roles.values()):
@@ -174,18 +174,22 @@ def _traced_once(
 ) -> dict[int, Role]:
     with kept(model), as_trained(model), torch.enable_grad():
         torch.manual_seed(seed)
+        batch = copied(batch)
         tracer = Tracer(tensors.values(), tensors_in(batch))
         with tracer:
-            out = checked_call(model, batch, forward)
-            out = loss(out) if loss else out
+            out = checked_call(model, batch, forward, loss)
         outputs = list(tensors_in(out))
         if any(t.requires_grad for t in tensors.values()):
             differentiable(out)
-        _refuse_nan(model, outputs)
+        _refuse_empty_or_nan(model, outputs)
         return settle(tracer, outputs)
 
 
-def _refuse_nan(model: nn.Module, outputs: list[torch.Tensor]) -> None:
+def _refuse_empty_or_nan(model: nn.Module, outputs: list[torch.Tensor]) -> None:
+    if outputs and not any(t.numel() for t in outputs):
+        raise InputError(
+            f"the output of {type(model).__name__} has no values on this batch: pass a batch with examples in it"
+        )
     for t in outputs:
         if t.is_meta or not (t.is_floating_point() or t.is_complex()):
             continue

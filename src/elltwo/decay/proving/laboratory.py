@@ -60,8 +60,7 @@ class Experiment:
         """Differentiable outputs of one forward pass (call inside :meth:`prepared`); dropout masks repeat."""
         torch.manual_seed(self.seed + 1)
         with nullcontext() if self.exact_eps else _Exact():
-            out = checked_call(self.model, self.batch, self.forward)
-            return differentiable(self.loss(out) if self.loss else out)
+            return differentiable(checked_call(self.model, self.batch, self.forward, self.loss))
 
     def _like(self, tensor: torch.Tensor) -> torch.Tensor:
         wide = torch.complex128 if self.dtype == torch.float64 else torch.complex64
@@ -77,8 +76,8 @@ def moved(value: torch.Tensor, role: str) -> torch.Tensor:
     """
     noise = torch.randn_like(value)
     if role.endswith(("weight", "head", "direction")) or role in ("router", "adapter"):
-        fan_in = max(value[0].numel(), 1) if value.dim() > 1 else 1
-        size = max(float(value.abs().square().mean().sqrt()), 0.3 / fan_in**0.5)
+        fan_in = max(value.numel() // max(value.shape[0], 1), 1) if value.dim() > 1 else 1
+        size = max(float(value.abs().square().mean().sqrt()), 0.3 / fan_in**0.5) if value.numel() else 0.0
         return value + 0.3 * size * noise
     if role in ("norm scale", "gain", "weight-norm gain", "temperature"):
         start = value if 0.3 < float(value.abs().mean()) < 3 else torch.ones_like(value)

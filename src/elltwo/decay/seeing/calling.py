@@ -64,30 +64,49 @@ def call(model: nn.Module, batch: Any, forward: Forward | None = None) -> Any:
     return model(batch)
 
 
-def checked_call(model: nn.Module, batch: Any, forward: Forward | None = None) -> Any:
-    """:func:`call`, with any failure of the model's own code turned into one sentence.
+def checked_call(
+    model: nn.Module,
+    batch: Any,
+    forward: Forward | None = None,
+    loss: Callable[[Any], Any] | None = None,
+) -> Any:
+    """:func:`call`, then ``loss`` if there is one, with any failure of the user's code turned into one sentence.
 
     Raises
     ------
     InputError
-        If the forward pass raises; the original exception is the cause.
+        If the forward pass or the loss raises; the original exception is the cause.
     """
     try:
-        return call(model, batch, forward)
+        out = call(model, batch, forward)
     except Exception as error:  # whatever the user's forward or hooks raise
         shapes = ", ".join(
             f"{tuple(t.shape)} {str(t.dtype).removeprefix('torch.')}" for t in tensors_in(batch)
         )
-        text = str(error).strip().split("\n")[0][:200]
+        text = _first_line(error)
         raise InputError(
             f"{type(model).__name__} failed on the batch ({shapes or type(batch).__name__}): "
             f"{type(error).__name__}: {text}. {_advice(text)}"
         ) from error
+    try:
+        return loss(out) if loss else out
+    except Exception as error:  # whatever the user's loss raises
+        text = _first_line(error)
+        raise InputError(
+            f"loss failed on the output of {type(model).__name__}: {type(error).__name__}: {text}. "
+            "It takes what the forward pass returns and gives tensors"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0][:200].rstrip(".!")
 
 
 def _advice(text: str) -> str:
     if "Expected more than 1 value per channel" in text:
         return "Batch norm in train mode needs at least two values per channel: pass a larger batch"
+    if "device" in text:
+        return "Put the batch on the model's own device"
     if "unexpected keyword" in text or ("missing" in text and "argument" in text):
         return "Pass keyword arguments as a dict, positional ones as a tuple, or forward=lambda model, batch: ..."
     if "shape" in text or "size" in text or "dimension" in text or "dimensional" in text:
@@ -147,6 +166,10 @@ def named_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
         if isinstance(p, nn.parameter.UninitializedTensorMixin):
             raise InputError(
                 f"parameter {name!r} is not created yet (lazy module): run one forward pass first"
+            )
+        if p.is_inference():
+            raise InputError(
+                f"parameter {name!r} was made in torch.inference_mode, which forbids training: build it outside"
             )
         if hasattr(p, "device_mesh"):
             raise InputError(

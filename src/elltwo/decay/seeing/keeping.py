@@ -41,19 +41,20 @@ def kept(model: nn.Module, *, working_copy: bool = True) -> Iterator[None]:
     With ``working_copy`` the block sees copies of parameters and buffers, so that updates in place
     (batch-norm statistics, clamped gains) never reach the originals. Costs one copy of the model.
     """
-    modules = [_remember(m) for m in model.modules()]
-    tensors = [_set_aside(t, working_copy) for t in _all_tensors(model)]
-    devices = sorted({s.data.device.index for s in tensors if s.data.is_cuda})
-    grad_mode = torch.is_grad_enabled()
-    try:
-        with torch.random.fork_rng(devices=devices), _other_random_states():
-            yield
-    finally:
-        torch.set_grad_enabled(grad_mode)
-        for m in modules:
-            _restore_module(m)
-        for s in tensors:
-            _restore_tensor(s)
+    with torch.inference_mode(False):  # an inference tensor would refuse the gradients asked for
+        modules = [_remember(m) for m in model.modules()]
+        tensors = [_set_aside(t, working_copy) for t in _all_tensors(model)]
+        devices = sorted({s.data.device.index for s in tensors if s.data.is_cuda})
+        grad_mode = torch.is_grad_enabled()
+        try:
+            with torch.random.fork_rng(devices=devices), _other_random_states():
+                yield
+        finally:
+            torch.set_grad_enabled(grad_mode)
+            for m in modules:
+                _restore_module(m)
+            for s in tensors:
+                _restore_tensor(s)
 
 
 @contextmanager
