@@ -87,7 +87,7 @@ def _consecutive(column: pa.ChunkedArray) -> bool:
     for part in (head, column):
         if part.null_count:
             return False
-        with np.errstate(invalid="ignore"):  # infinities, which are refused elsewhere
+        with np.errstate(over="ignore", invalid="ignore"):  # infinities, which are refused elsewhere
             steps = np.diff(part.to_numpy().astype(float))
         if not np.all(steps == 1):
             return False
@@ -192,10 +192,10 @@ def judge_target(table: Table, name: str, na: tuple[str, ...], task: str, sample
 
 def _text_target(name: str, counts: Counter[str]) -> DataError:
     example = next(label for label in counts if not NUMBER.fullmatch(label))
-    few = f" of {len(counts)} classes" if len(counts) <= 20 else ""
+    few = f" of {len(counts)} classes" if len(counts) <= 20 else " class"
     return DataError(
         f"the target {name!r} holds text ({example!r}), and regression predicts numbers: choose a numeric target, "
-        f"or predict the class{few} with a classifier (task='classify')"
+        f"or predict which{few} it is with `--task classify`"
     )
 
 
