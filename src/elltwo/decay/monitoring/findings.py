@@ -151,7 +151,9 @@ def _gradient_growth(log: DecayLog) -> Finding | None:
 
 
 def _unbalanced(log: DecayLog) -> list[Finding]:
-    last: dict[str, float | None] = next((r["balance"] for r in reversed(log.records) if r.get("balance")), {})
+    last: dict[str, float | None] = next(
+        (r["balance"] for r in reversed(log.records) if r.get("balance")), {}
+    )
     far = {s: v for s, v in last.items() if v is not None and abs(v) > _UNBALANCED}
     return [_one_sided(s, v) if abs(v) > _ONE_SIDED else _not_stationary(s, v) for s, v in far.items()]
 

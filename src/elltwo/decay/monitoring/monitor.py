@@ -89,13 +89,9 @@ class Monitor:
         spectra_every: int = 10,
         read_every: int = 10,
     ) -> None:
-        for name, value, least in (
-            ("every", every, 1),
-            ("spectra_every", spectra_every, 0),
-            ("read_every", read_every, 1),
-        ):
-            if not isinstance(value, int) or value < least:
-                raise UsageError(f"{name} must be a whole number of at least {least}, got {value!r}")
+        _whole("every", every, 1)
+        _whole("spectra_every", spectra_every, 0)
+        _whole("read_every", read_every, 1)
         self.optimizer, self.every = unwrapped(optimizer), every
         self._spectra_every, self._read_every = spectra_every, read_every
         self._index = Index(model, self.optimizer, plan, symmetries)
@@ -275,3 +271,8 @@ class Monitor:
 
 def _scalars_of(log: DecayLog) -> DecayLog:
     return DecayLog(log.header, tuple({k: r[k] for k in ("step", "scalars")} for r in log if "scalars" in r))
+
+
+def _whole(name: str, value: int, least: int) -> None:
+    if not isinstance(value, int) or value < least:
+        raise UsageError(f"{name} must be a whole number of at least {least}, got {value!r}")
