@@ -8,7 +8,7 @@ import numpy as np
 
 from elltwo import __version__
 from elltwo.cli.console import plain
-from elltwo.cli.fitting import Fitted
+from elltwo.cli.fitting import Fitted, outputs_of
 from elltwo.facts.model import FittedModel, FittedOutput
 from elltwo.facts.strength import Strength
 
@@ -21,18 +21,14 @@ def _column(values: np.ndarray | None, t: int) -> np.ndarray | None:
     return None if values is None else values[:, t]
 
 
-def output_name(fitted: Fitted, t: int) -> str:
-    """The target column, or the class that a positive score means."""
-    plan = fitted.loaded.plan
-    if plan.task != "classify":
-        return plan.targets[t].name
-    classes = plan.targets[0].levels
-    return classes[-1] if fitted.solution.coef.shape[1] == 1 else classes[t]
-
-
 def output_names(fitted: Fitted) -> tuple[str, ...]:
-    """The name of every output."""
-    return tuple(output_name(fitted, t) for t in range(fitted.solution.coef.shape[1]))
+    """The name of every output: a target, or the class that a positive score means."""
+    return outputs_of(fitted.loaded.plan, fitted.solution.coef.shape[1])
+
+
+def output_name(fitted: Fitted, t: int) -> str:
+    """The name of one output."""
+    return output_names(fitted)[t]
 
 
 def _output(fitted: Fitted, t: int) -> FittedOutput:

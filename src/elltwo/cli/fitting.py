@@ -10,6 +10,7 @@ from elltwo.cli.honest import Choice, Errors, Worth, factored, worth
 from elltwo.cli.reading import Loaded
 from elltwo.errors import UsageError
 from elltwo.facts.finding import Finding
+from elltwo.facts.plan import TablePlan
 from elltwo.facts.problem import Penalty, Problem
 from elltwo.facts.rotated import Fold, Rotated
 from elltwo.facts.selection import Selection
@@ -49,7 +50,7 @@ class Fitted:
     parts : number of folds of the honest error.
     worth : errors, strengths and predictions without each fold; None when λ was chosen on the same folds.
     errors : of rows held out of the fit.
-    findings : what to beware of, of the first target.
+    findings : what to beware of.
     """
 
     loaded: Loaded
@@ -83,9 +84,16 @@ def fold_numbers(loaded: Loaded, asked: Asked) -> np.ndarray:
     return folds
 
 
+def outputs_of(plan: TablePlan, count: int) -> tuple[str, ...]:
+    """Names of the outputs: the targets, or the class that each positive score means."""
+    if plan.task != "classify":
+        return tuple(target.name for target in plan.targets)
+    return tuple(plan.targets[0].levels[-count:])
+
+
 def fit(loaded: Loaded, asked: Asked) -> Fitted:
     """Factor once, choose λ, and measure what the choice is worth."""
-    from elltwo.diagnosing import diagnose
+    from elltwo.diagnosing import diagnose_targets
     from elltwo.shrinking.path import shrink
 
     assert loaded.y is not None
@@ -98,14 +106,15 @@ def fit(loaded: Loaded, asked: Asked) -> Fitted:
     worth_of = worth(problem, folds, choice, keep_predictions=loaded.labels is not None)
     means, scales = _spread(loaded.X, loaded.weights)
     lower, upper = intervals(rotated, solution)
-    names, target = loaded.plan.feature_names, loaded.plan.targets[0].name
+    plan = loaded.plan
+    outputs = outputs_of(plan, loaded.y.shape[1])
     weight = len(folds) if loaded.weights is None else loaded.weights.sum()
     return Fitted(
         loaded=loaded, asked=asked, rows=len(folds), weight=float(weight), sd_y=_spread(loaded.y, loaded.weights)[1],
         rotated=rotated, folded=folded, selection=selection,
         solution=solution, plain=shrink(rotated, 0.0), means=means, scales=scales, lower=lower, upper=upper,
         parts=np.unique(folds).size, worth=worth_of, errors=worth_of.errors,
-        findings=diagnose(rotated, solution, selection, names, target, numbers=loaded.design.rows + 1),
+        findings=diagnose_targets(rotated, solution, selection, plan.feature_names, outputs, loaded.design.rows + 1),
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ def collected(fitted: Fitted, command: str) -> dict[str, Any]:
     from elltwo.reporting import collect
 
     plan, names, classes = fitted.loaded.plan, output_names(fitted), right_classes(fitted)
+    design = fitted.loaded.design
     ways = ", rows of one group together" if plan.group else ""
     ways = f", the column {plan.fold_column}" if plan.fold_column else ways
     info = {
@@ -32,8 +33,9 @@ def collected(fitted: Fitted, command: str) -> dict[str, Any]:
         target=names[0] if classes is None else f"the score of {names[0]}",
         title=None if classes is None else f"Ridge classification of {plan.targets[0].name}",
         folds=fitted.folded, nested=_nested(fitted), plan=plan.to_dict(),
-        findings=fitted.findings, reproduce=command, standardize=fitted.asked.standardize,
+        findings=fitted.findings if len(names) == 1 else None, reproduce=command, standardize=fitted.asked.standardize,
         problem_info=info, targets=names, classes=classes, notes=fitted.loaded.notes,
+        numbers=None if design is None else design.rows + 1,
     )  # fmt: skip
 
 

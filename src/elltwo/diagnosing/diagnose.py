@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from elltwo.facts.rotated import Rotated
 from elltwo.facts.selection import Selection
 from elltwo.facts.solution import Solution
 
+MOST_TARGETS = 20  # of several targets, those that are looked at one by one
 ORDER = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -42,6 +44,29 @@ def diagnose(
         Codes, thresholds and their sources are listed in docs/reference/findings.md.
     """
     return look(View.of(rotated, solution, selection, names, target, which, numbers))
+
+
+def diagnose_targets(
+    rotated: Rotated,
+    solution: Solution,
+    selection: Selection | None,
+    names: Sequence[str] | None,
+    targets: Sequence[str],
+    numbers: np.ndarray | None = None,
+) -> tuple[Finding, ...]:
+    """Findings of every target: said once where they hold for all of them, else with the target's name before."""
+    each = [
+        diagnose(rotated, solution, selection, names, target, which, numbers)
+        for which, target in enumerate(targets[:MOST_TARGETS])
+    ]
+    shared = [f for f in each[0] if all(f in findings for findings in each)]
+    own = [
+        replace(f, sentence=f"{target}: {f.sentence}")
+        for target, findings in zip(targets, each, strict=False)
+        for f in findings
+        if f not in shared
+    ]
+    return tuple(sorted([*shared, *own], key=lambda f: ORDER[f.severity]))
 
 
 def look(view: View) -> tuple[Finding, ...]:

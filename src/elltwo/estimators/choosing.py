@@ -158,8 +158,11 @@ def _select(rotated: Rotated, ready: Prepared, wish: Wish) -> Selection:
     size = 200 if wish.alphas is None else wish.alphas.size
     few = rotated.z.size * size <= MANY
     others: bool | tuple[str, ...] = few
-    if few and ready.folds is not None and ready.rule != "kfold" and isinstance(ready.rule, str):
-        others = (*(name for name, rule in RULES.items() if rule.cheap), "kfold")
+    if few and isinstance(ready.rule, str):
+        others = (
+            *(name for name, rule in RULES.items() if rule.cheap and rule.heard),
+            *_dear(rotated, ready, size),
+        )
     return select(
         rotated,
         ready.rule,
@@ -170,6 +173,13 @@ def _select(rotated: Rotated, ready: Prepared, wish: Wish) -> Selection:
         others=others,
         folds_of_rows=None if wish.splits is None else _numbers(wish.splits, ready),
     )
+
+
+def _dear(rotated: Rotated, ready: Prepared, strengths: int) -> tuple[str, ...]:
+    """Rules beyond those that read the spectrum alone: K-fold where folds are there, leave-one-out of a few rows."""
+    spectrum = rotated.spectrum
+    rows = spectrum.rows is not None and spectrum.shape[0] * spectrum.s.size * strengths <= MANY
+    return (*(("kfold",) if ready.folds is not None else ()), *(("loo",) if rows else ()))
 
 
 def _numbers(splits: list[Split], ready: Prepared) -> np.ndarray | None:

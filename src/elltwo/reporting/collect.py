@@ -45,6 +45,7 @@ def collect(
     targets: Sequence[str] = (),
     classes: Classes | None = None,
     notes: Sequence[str] = (),
+    numbers: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Everything that a report of one target says, in numbers, texts, lists and dicts.
 
@@ -70,6 +71,7 @@ def collect(
     targets : names of all targets, where the page should compare them.
     classes : for a classifier, how often it is right.
     notes : sentences about the table, shown with the findings.
+    numbers : (n,) number of each row in its table, from 1, for the findings.
 
     Returns
     -------
@@ -77,7 +79,7 @@ def collect(
         Finite numbers, texts, lists, dicts and None alone; nan is None, ±∞ are "inf" and "-inf".
     """
     del spectrum  # accepted so that callers may pass all facts by name
-    view = View.of(rotated, solution, selection, names, target, which)
+    view = View.of(rotated, solution, selection, names, target, which, numbers)
     info = dict(problem_info or {})
     alphas = curves.axis(view)
     rule = error_rule(view, folds)

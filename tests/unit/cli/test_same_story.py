@@ -108,3 +108,14 @@ def test_an_estimate_and_its_interval_have_the_same_decimals(capsys):
     for _, middle, low, to, high, _ in lines:
         assert to == "to"
         assert len({len(text.partition(".")[2]) for text in (middle, low, high)}) == 1
+
+
+def test_findings_name_the_target_they_are_about_unless_they_are_about_all(fits):
+    said = [f["sentence"] for f in fits["targets"]["findings"]]
+    assert any(s.startswith("water: ") for s in said)
+    assert any(s.startswith("fat: ") for s in said)
+    about_columns = [f for f in fits["targets"]["findings"] if f["code"] == "dependent-columns"]
+    assert len(about_columns) == 1
+    assert about_columns[0]["sentence"].startswith("Some columns")
+    page = [f["sentence"] for f in fits["targets"]["report"]["findings"]]
+    assert not any(s.startswith(("water: ", "fat: ")) for s in page)
