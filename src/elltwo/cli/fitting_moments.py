@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from elltwo.cli.fitting import Asked, Fitted, intervals
-from elltwo.cli.honest import Errors
+from elltwo.cli.honest import Errors, Worth
 from elltwo.cli.reading import Loaded
 from elltwo.errors import UsageError
 
 TABLE_OPTIONS = ("weights", "group", "fold_column", "categorical", "date", "na")
+MOST_NESTED = 600  # columns up to which K² more eigenproblems buy an honest error
 
 
 def is_moments(data: str) -> bool:
@@ -30,18 +31,24 @@ def fit_moments_file(data: str, targets: tuple[str, ...], table: dict[str, Any],
     from elltwo.scale.commands import fit_moments
 
     given = [name for name in TABLE_OPTIONS if table.get(name)]
+    given += ["on_error"] * (table.get("on_error") == "retype")
     if given or table["task"] != "regress":
         flag = (given or ["task"])[0].replace("_", "-")
         raise UsageError(f"--{flag} is settled when moments are made: give it to elltwo stats")
-    rule = None if asked.rule == "loo" else asked.rule
     found = fit_moments(
-        data, list(targets) or None, rule=rule, alpha=asked.alpha, standardize=asked.standardize, one_se=asked.one_se,
-        drop=table["drop"],
+        data, list(targets) or None, rule=rule_without_rows(asked), alpha=asked.alpha, standardize=asked.standardize,
+        one_se=asked.one_se, drop=table["drop"],
     )  # fmt: skip
-    return _facts(found, data, asked)
+    return facts(found, data, asked)
 
 
-def _facts(found: Any, data: str, asked: Asked) -> Fitted:
+def rule_without_rows(asked: Asked) -> str | None:
+    """The rule asked for; None, K-fold where there are folds, in place of the default, which needs rows."""
+    return None if asked.rule == "loo" else asked.rule
+
+
+def facts(found: Any, data: str, asked: Asked) -> Fitted:
+    """All facts of a fit made from moments."""
     from elltwo.diagnosing import diagnose
     from elltwo.shrinking.path import shrink
 
@@ -51,13 +58,27 @@ def _facts(found: Any, data: str, asked: Asked) -> Fitted:
     loaded = Loaded(
         found.plan, np.empty((0, len(found.names))), None, None, None, None, data, tuple(found.notes)
     )
+    honest = _worth(found, asked)
     return Fitted(
         loaded=loaded, asked=asked, rows=found.rows, weight=float(d.weight), sd_y=spread, rotated=found.rotated,
         folded=found.folds, selection=found.selection, solution=found.solution, plain=shrink(found.rotated, 0.0),
-        means=found.means, scales=found.scales, lower=lower, upper=upper,
-        parts=len(found.folds or ()), worth=None, errors=_errors(found),
+        means=found.means, scales=found.scales, lower=lower, upper=upper, parts=len(found.folds or ()),
+        worth=honest, errors=_errors(found) if honest is None else honest.errors,
         findings=diagnose(found.rotated, found.solution, found.selection, found.names, found.plan.targets[0].name),
     )  # fmt: skip
+
+
+def _worth(found: Any, asked: Asked) -> Worth | None:
+    """By nested folds; None where there are too few of them, too many columns, or triangles in their place."""
+    if found.folding is None or len(found.folds) < 3 or len(found.names) > MOST_NESTED:
+        return None
+    rule = "given" if found.selection is None else found.selection.rule
+    alpha = found.solution.alpha if found.selection is None else None
+    nested = found.folding.nested(rule, alpha, one_se=asked.one_se)
+    fitted = np.sqrt(nested.error)
+    spread = nested.standard_error / np.where(fitted > 0, 2 * fitted, np.inf)
+    errors = Errors(fitted, np.sqrt(nested.plain), np.sqrt(nested.baseline), spread)
+    return Worth(errors, nested.alphas, None)
 
 
 def _errors(found: Any) -> Errors:

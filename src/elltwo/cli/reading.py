@@ -10,7 +10,7 @@ import numpy as np
 
 from elltwo.cli.console import WIDTH
 from elltwo.cli.words import clean, short
-from elltwo.errors import DataError, UsageError
+from elltwo.errors import BadValue, DataError, UsageError
 from elltwo.facts.plan import TablePlan
 
 
@@ -62,6 +62,7 @@ def load(
     group: str | None = None,
     fold_column: str | None = None,
     task: str = "regress",
+    on_error: str = "stop",
     encoding: str = "utf-8",
 ) -> Loaded:
     """Read a table into memory, plan its columns and encode them.
@@ -74,11 +75,18 @@ def load(
     from elltwo.tables.encode import design
     from elltwo.tables.plan import plan_columns
 
-    table = _read(source, na=na, categorical=categorical, drop=drop, encoding=encoding)
-    plan = plan_columns(
-        table, target, weights=weights, group=group, fold_column=fold_column, categorical=categorical, drop=drop,
-        na=na, dates=date_uses(date) or None, task=task, encoding=encoding,
-    )  # fmt: skip
+    table = _read(source, na=na, categorical=categorical, drop=drop, on_error=on_error, encoding=encoding)
+    while True:
+        try:
+            plan = plan_columns(
+                table, target, weights=weights, group=group, fold_column=fold_column, categorical=categorical,
+                drop=drop, na=na, dates=date_uses(date) or None, task=task, encoding=encoding,
+            )  # fmt: skip
+            break
+        except BadValue as error:
+            if on_error == "stop" or error.column is None or error.column in categorical:
+                raise
+            categorical = (*categorical, error.column)
     made = design(table, plan)
     notes = (*table.notes, *plan.notes, *made.notes)
     y, labels = _targets(made.y, plan)

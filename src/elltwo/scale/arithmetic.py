@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from elltwo.errors import UsageError
 from elltwo.facts.plan import TablePlan
+from elltwo.tables.files import DataFile, fingerprint
 from elltwo.tables.moments.levels import HEADROOM
+from elltwo.tables.reading.parquet import parquet_shape
 
 BLOCK_BYTES = 32 * 2**20  # of one copy of a block; between these numbers of rows:
 FEWEST_ROWS, MOST_ROWS = 4_096, 16_384  # fewer make thin products, more leave the cache
 BLOCK_COPIES = 6  # Arrow batch, decoded columns, gathered columns, their transpose, flags
 PAGE_COPIES = 2 * 2**20  # a decoder holds about two pages of a column
 FIT_COPIES = 8  # P × P matrices at once while one fold is preprocessed and factored
+TABLE_COPIES, TEXT_COPIES, PACKED = (
+    3,
+    4,
+    6,
+)  # a frame in memory: copies of its numbers; bytes per byte of text; gzip
 LEVELS_GUESS = 64  # levels of a category that the plan has not listed
 
 
@@ -100,6 +109,36 @@ def free_memory() -> int | None:
     except (OSError, ValueError):
         pass  # no such limit here
     return min(found) if found else None
+
+
+def in_memory(files: Sequence[DataFile]) -> int:
+    """About how many bytes a frame of these files would take; 0 for what only reading can tell."""
+    if any(file.format == "unknown" for file in files):
+        return 0
+    return sum(_unpacked(file) for file in files)
+
+
+def _unpacked(file: DataFile) -> int:
+    """Parquet by rows and columns, compressed text by what text is packed to, and copies of both."""
+    size = fingerprint(file.path)[0]
+    if file.format == "parquet":
+        shape = parquet_shape(file)
+        return max(TABLE_COPIES * 8 * shape[0] * shape[1], size)
+    return TEXT_COPIES * size * (PACKED if file.path.lower().endswith(".gz") else 1)
+
+
+def parse_bytes(text: str) -> int:
+    """4_000_000_000 from "4GB", "4 gb" or "4000000000".
+
+    Raises
+    ------
+    UsageError
+        Anything else.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?\s*", text.lower())
+    if not found:
+        raise UsageError(f"--memory-limit {text}: write a size such as 4GB or 500MB")
+    return int(float(found[1]) * 1000 ** " kmgt".index(found[2] or " "))
 
 
 def _size(count: float) -> str:

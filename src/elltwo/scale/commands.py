@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from elltwo.errors import UsageError, unknown_option
 from elltwo.scale.fitting import MomentFit, fit_set
-from elltwo.scale.job import Job, plan_job, shard
-from elltwo.scale.passing import SAVE_SECONDS, Watch, run_job
+from elltwo.scale.passing import SAVE_SECONDS, Watch
+from elltwo.scale.running import Engine, Say, parse_shard, run_source
 from elltwo.tables.moments.file import read_moments, write_moments
+from elltwo.tables.moments.mixed import MixedMoments
 from elltwo.tables.moments.sets import MomentSet, merge_sets
+from elltwo.tables.moments.triangles import Triangles
+
+__all__ = ["fit_moments", "merge_command", "moments_from", "moments_paths", "parse_shard", "stats_command"]
 
 SUFFIX = ".moments"
-Say = Callable[[str], None]
-PLAN_OPTIONS = (
-    "weights",
-    "group",
-    "fold_column",
-    "categorical",
-    "drop",
-    "na",
-    "dates",
-    "max_levels",
-    "encoding",
-)
 SOLVERS = ("gram", "qr")
-JOB_OPTIONS = ("features", "folds", "seed", "contiguous", "plan", "memory_limit", *PLAN_OPTIONS)
+JOB_OPTIONS = (
+    "features", "folds", "seed", "contiguous", "plan", "memory_limit", "weights", "group", "fold_column",
+    "categorical", "drop", "na", "dates", "max_levels", "encoding", "on_error",
+)  # fmt: skip
+ENGINE_OPTIONS = ("threads", "dask", "workers", "say", "watch", "checkpoint", "save_seconds")
 
 
 def stats_command(
@@ -58,53 +53,17 @@ def stats_command(
     threads, dask, workers : leaves at a time here; a scheduler's address; local Dask processes.
     say : is told the plan's notes and the memory arithmetic before the pass.
     watch : is told the progress.
-    options : of `job.plan_job`.
+    options : ``on_error`` ("stop" or "retype"), and those of `job.plan_job`. Groups are always drawn by hash,
+        so that later data agree with these.
     """
-    job = plan_job(files, target, threads=threads, **options)
-    announce(job, say)
-    leaves = job.leaves if shard_of is None else shard(job, *parse_shard(shard_of))
-    if dask is None and not workers:
-        checkpoint = _checkpoint(out) if resume else None
-        found = run_job(
-            job, leaves, threads=threads, checkpoint=checkpoint, save_seconds=save_seconds, watch=watch
-        )
-        write_moments(out, found)
-        if checkpoint is not None and os.path.exists(checkpoint):
-            os.unlink(checkpoint)
-        return found
-    found = _on_dask(job, leaves, dask, workers, watch)
+    checkpoint = f"{os.fspath(out)}.unfinished"  # OUT only ever holds a finished pass
+    keep = resume and dask is None and not workers
+    engine = Engine(threads, dask, workers, say, watch, checkpoint if keep else None, save_seconds)
+    found = run_source(files, target, engine, shard_of=shard_of, mergeable=True, **options).moments
     write_moments(out, found)
+    if keep and os.path.exists(checkpoint):
+        os.unlink(checkpoint)
     return found
-
-
-def _checkpoint(out: str | os.PathLike[str]) -> str:
-    """Where an unfinished pass is kept, so that OUT only ever holds a finished one."""
-    return f"{os.fspath(out)}.unfinished"
-
-
-def announce(job: Job, say: Say | None) -> None:
-    """Say what the pass will do and take, before it starts."""
-    if say is None:
-        return
-    rows = "" if job.card.rows is None else f"{job.card.rows:,} rows in "
-    say(f"{rows}{len(job.leaves)} parts of {job.source.name}; {job.rule.sentence}")
-    for note in job.plan.notes:
-        say(note)
-    say(job.arithmetic.sentence)
-
-
-def parse_shard(text: str) -> tuple[int, int]:
-    """(3, 16) from "3/16".
-
-    Raises
-    ------
-    UsageError
-        Anything else.
-    """
-    found = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", text)
-    if not found:
-        raise UsageError(f"--shard {text}: write it as 3/16, for the third of sixteen shares")
-    return int(found[1]), int(found[2])
 
 
 def merge_command(files: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -> MomentSet:
@@ -122,38 +81,40 @@ def merge_command(files: Sequence[str | os.PathLike[str]], out: str | os.PathLik
 
 
 def moments_from(
-    source: object,
-    target: str | Sequence[str] | None = None,
-    *,
-    threads: int = 1,
-    dask: str | None = None,
-    workers: int = 0,
-    checkpoint: str | os.PathLike[str] | None = None,
-    say: Say | None = None,
-    watch: Watch | None = None,
-    **options: Any,
+    source: object, target: str | Sequence[str] | None = None, *, solver: str = "gram", **options: Any
 ) -> MomentSet:
-    """Moments of anything: a set, moments files, or a source that is read now in one pass."""
-    if isinstance(source, MomentSet):
-        return source
-    if paths := moments_paths(source):
-        given = sorted(k for k in options if k in JOB_OPTIONS and options[k] not in (None, (), []))
-        if given:
+    """Moments of anything: a set, moments files, or a source that is read now in one pass.
+
+    ``options`` are those of `running.Engine`, ``on_error``, and those of `job.plan_job`.
+    """
+    return _ready(source, target, solver, options)[0]
+
+
+def _ready(
+    source: object, target: str | Sequence[str] | None, solver: str, options: dict[str, Any]
+) -> tuple[MomentSet, Callable[[MixedMoments], Triangles] | None]:
+    """Moments, and for ``solver="qr"`` what reads the same rows again for their triangles."""
+    paths = moments_paths(source)
+    if isinstance(source, MomentSet) or paths:
+        if solver == "qr":
+            raise UsageError(
+                "--solver qr reads the rows a second time, and moments keep none: give the files"
+            )
+        given = sorted(k for k in options if k in JOB_OPTIONS and options[k] not in (None, (), [], "stop"))
+        if given and paths:
             raise UsageError(
                 f"--{given[0].replace('_', '-')} was settled when the moments were made: make them again"
             )
-        return merge_sets([read_moments(p) for p in paths], paths)
-    job = plan_job(source, target, threads=threads, **options)
-    announce(job, say)
-    if dask is not None or workers:
-        return _on_dask(job, job.leaves, dask, workers, watch)
-    return run_job(job, threads=threads, checkpoint=checkpoint, watch=watch)
-
-
-def _on_dask(job: Job, leaves: Any, dask: str | None, workers: int, watch: Watch | None) -> MomentSet:
-    from elltwo.scale.dask import run_on_dask
-
-    return run_on_dask(job, leaves, address=dask, workers=workers or 2, watch=watch)
+        return (
+            source if isinstance(source, MomentSet) else merge_sets([read_moments(p) for p in paths], paths)
+        ), None
+    engine = Engine(**{k: options.pop(k) for k in ENGINE_OPTIONS if k in options})
+    ran = run_source(source, target, engine, **options)
+    if solver == "gram":
+        return ran.moments, None
+    if engine.say is not None:
+        engine.say("--solver qr: a second pass streams triangles, at several times the cost of the first")
+    return ran.moments, lambda m: engine.triangles(ran.job, m)
 
 
 def moments_paths(source: object) -> list[str]:
@@ -189,43 +150,14 @@ def fit_moments(
     solver : ``"gram"``, or ``"qr"`` for a second pass that streams triangles: several times the cost, and
         twice the digits where λ is too small for a Gram matrix. ``spectrum.origin`` says which was used.
     """
-    ready = bool(moments_paths(source)) or isinstance(source, MomentSet)
-    later = run.pop("drop", ()) if ready else ()
     if solver not in SOLVERS:
         raise unknown_option("solver", solver, SOLVERS)
-    triangles = None
-    if solver == "qr":
-        if ready:
-            raise UsageError(
-                "--solver qr reads the rows a second time, and moments keep none: give the files"
-            )
-        source, triangles = _twice(source, target, run)
-        run = {}
+    later: Any = ()
+    if moments_paths(source) or isinstance(source, MomentSet):
+        later = run.pop("drop", ())
+    moments, triangles = _ready(source, target, solver, run)
     return fit_set(
-        moments_from(source, target, **run),
-        target,
-        rule=rule,
-        alphas=alphas,
-        alpha=alpha,
-        standardize=standardize,
-        intercept=intercept,
-        one_se=one_se,
-        recipe=recipe,
-        penalty=penalty,
-        drop=(later,) if isinstance(later, str) else tuple(later),
+        moments, target, rule=rule, alphas=alphas, alpha=alpha, standardize=standardize, intercept=intercept,
+        one_se=one_se, recipe=recipe, penalty=penalty, drop=(later,) if isinstance(later, str) else tuple(later),
         triangles=triangles,
-    )
-
-
-def _twice(source: object, target: Any, run: dict[str, Any]) -> tuple[MomentSet, Any]:
-    """The moments of a source, and a function that reads it again for its triangles."""
-    from elltwo.scale.exact import run_triangles
-
-    say = run.get("say")
-    planned = {k: v for k, v in run.items() if k in JOB_OPTIONS or k == "threads"}
-    job = plan_job(source, target, **planned)
-    announce(job, say)
-    if say is not None:
-        say("--solver qr: a second pass streams triangles, at several times the cost of the first")
-    passing = {k: v for k, v in run.items() if k in ("threads", "checkpoint", "watch")}
-    return run_job(job, **passing), lambda m: run_triangles(job, m)
+    )  # fmt: skip

@@ -15,6 +15,7 @@ import numpy as np
 
 from elltwo.errors import DataError, InputError, MissingExtra, missing_extra
 from elltwo.facts.moments import DesignMoments, Moments
+from elltwo.scale.exact import leaf_triangles
 from elltwo.scale.job import Job, Leaf, only_leaf
 from elltwo.scale.passing import Progress, Watch, as_set, leaf_moments
 from elltwo.tables.moments.dense import split
@@ -24,6 +25,7 @@ from elltwo.tables.moments.gather import Gatherer
 from elltwo.tables.moments.mixed import MixedMoments
 from elltwo.tables.moments.offers import DesignFolds
 from elltwo.tables.moments.sets import MomentSet
+from elltwo.tables.moments.triangles import Triangles, merge_triangles
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -111,6 +113,34 @@ def run_on_dask(
             )
         _wait(done, watch)
         return as_set(job, on.gather(forest))
+
+
+def triangles_on_dask(
+    job: Job,
+    m: MixedMoments,
+    *,
+    address: str | None = None,
+    workers: int = 2,
+    client: Client | None = None,
+) -> Triangles:
+    """The second pass of ``--solver qr`` on a cluster: the bits of `exact.run_triangles`."""
+    with cluster(address, workers, client) as on:
+        forest: dict[Node, Any] = {}
+        done = {}
+        layout = on.scatter(m, broadcast=True)
+        for leaf in job.leaves:
+            future = on.submit(leaf_triangles, only_leaf(job, leaf), leaf, layout, pure=False)
+            done[future] = leaf
+            add_node(
+                forest,
+                (0, leaf.index),
+                future,
+                job.card.leaves,
+                lambda parts: on.submit(merge_triangles, parts),
+            )
+        _wait(done, None)
+        [whole] = on.gather(forest).values()
+        return whole
 
 
 def _leaf(job: Job, leaf: Leaf) -> MixedMoments:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from elltwo.errors import DataError, UsageError
-from elltwo.factoring.folds import fold_of
 from elltwo.factoring.gram import factor_moments
 from elltwo.facts.moments import DesignMoments
 from elltwo.facts.plan import ColumnPlan, TablePlan
@@ -18,25 +17,19 @@ from elltwo.facts.selection import Selection
 from elltwo.facts.solution import Solution
 from elltwo.facts.spectrum import Origin, Spectrum
 from elltwo.scale.exact import triangle_folds, triangle_rotated
+from elltwo.scale.folding import Folding, refuse_empty_folds
 from elltwo.selecting.select import select
 from elltwo.shrinking.path import shrink
 from elltwo.tables.columns.batches import Batch, Batcher
 from elltwo.tables.columns.derived import Derived
 from elltwo.tables.encode import expand
+from elltwo.tables.moments.design import DesignMap, design_map
 from elltwo.tables.moments.foldrule import FoldRule
 from elltwo.tables.moments.mixed import MixedMoments
 from elltwo.tables.moments.planned import plan_sources, settle_plan
+from elltwo.tables.moments.recipe import Recipe
 from elltwo.tables.moments.sets import MomentSet
-from elltwo.tables.moments.transform import (
-    DesignMap,
-    Recipe,
-    Source,
-    assemble,
-    design_map,
-    fold_design,
-    mapped,
-    target_positions,
-)
+from elltwo.tables.moments.transform import assemble, mapped, target_positions
 from elltwo.tables.moments.triangles import Triangles
 from elltwo.tables.read import iter_batches
 
@@ -57,6 +50,7 @@ class MomentFit:
     derived : columns made from columns; they follow the plan's features in ``names``.
     rows, left_out : rows used, and rows left out because a target was missing.
     notes : sentences about what was done.
+    folding : what the folds were made of; nested ones are made of it too.
     """
 
     plan: TablePlan
@@ -72,6 +66,7 @@ class MomentFit:
     left_out: int
     derived: tuple[Derived, ...] = ()
     notes: tuple[str, ...] = ()
+    folding: Folding | None = field(default=None, repr=False)
 
     @property
     def spectrum(self) -> Spectrum:
@@ -166,6 +161,7 @@ def fit_set(
     design = design_map(m, G, recipe, sources)
     whole = mapped(m, G, m.count, design, positions, np.ones(len(design.features), dtype=bool))
     penalty = penalty or Penalty(standardize=standardize)
+    folding = Folding(m, recipe, sources, tuple(positions), penalty, intercept)
     R = None if triangles is None else triangles(m)
     if R is None:
         origin = Origin("moments", f"one pass over {m.count:,} rows kept their moments", squared=True)
@@ -176,7 +172,7 @@ def fit_set(
     if m.folds > 1:
         refuse_empty_folds(m)
         folds = (
-            moment_folds(m, recipe, sources, positions, penalty, intercept)
+            folding.folds()
             if R is None
             else triangle_folds(R, m, recipe, sources, positions, penalty, intercept)
         )
@@ -200,47 +196,8 @@ def fit_set(
         rows=m.count,
         left_out=m.left_out,
         derived=derived,
-        notes=_notes(m, moments.rule, rotated, solution),
-    )
-
-
-def refuse_empty_folds(m: MixedMoments) -> None:
-    """DataError if a fold has no rows to hold out."""
-    empty = np.flatnonzero(m.weight <= 0)
-    if empty.size:
-        raise DataError(f"fold {int(empty[0])} has no rows: use fewer folds, or another seed")
-
-
-def moment_folds(
-    m: MixedMoments,
-    recipe: Recipe,
-    sources: Sequence[Source],
-    positions: Sequence[int],
-    penalty: Penalty,
-    intercept: bool,
-) -> list[Fold]:
-    """Every fold, preprocessed by what its training rows say."""
-    out = []
-    for k in range(m.folds):
-        # held-out errors need x − c alone when a free constant takes up the shift
-        fold = fold_design(m, k, recipe, sources, positions, relative=intercept)
-        out.append(fold_of(fold.train, fold.held, _live_penalty(penalty, fold.design), intercept))
-    return out
-
-
-def _live_penalty(penalty: Penalty, design: DesignMap) -> Penalty:
-    """The penalty on the columns that the training rows use; a level they lack has no coefficient."""
-    live = design.live
-    if live.all() or penalty.plain:
-        return penalty
-    if penalty.operator is not None:
-        raise UsageError(
-            "a general L needs every level in every training fold: merge rare levels (min_count)"
-        )
-    return replace(
-        penalty,
-        scale=None if penalty.scale is None else np.asarray(penalty.scale)[live],
-        x0=None if penalty.x0 is None else np.asarray(penalty.x0)[live],
+        folding=folding if folds and R is None else None,
+        notes=tuple(dict.fromkeys((*_notes(m, moments.rule, rotated, solution), *plan.notes))),
     )
 
 

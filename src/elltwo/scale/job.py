@@ -14,10 +14,11 @@ import numpy as np
 
 from elltwo.errors import DataError, UsageError
 from elltwo.facts.plan import TablePlan
-from elltwo.scale.arithmetic import Arithmetic, memory_arithmetic
+from elltwo.scale.arithmetic import Arithmetic, memory_arithmetic, parse_bytes
 from elltwo.tables.columns.batches import Batcher
 from elltwo.tables.columns.derived import Derived, derive
 from elltwo.tables.files import DataFile, fingerprint, open_input
+from elltwo.tables.folds import BALANCED_BELOW
 from elltwo.tables.moments.foldrule import FoldRule
 from elltwo.tables.moments.sets import FileCard, JobCard, kind
 from elltwo.tables.plan import plan_columns
@@ -85,9 +86,10 @@ def plan_job(
     seed: int = 0,
     contiguous: bool = False,
     plan: TablePlan | None = None,
-    memory_limit: int | None = None,
+    memory_limit: int | str | None = None,
     threads: int = 1,
     features: Sequence[str] = (),
+    mergeable: bool = False,
     **options: Any,
 ) -> Job:
     """Look at a source, plan its columns and folds, cut it into leaves, and refuse what will not fit.
@@ -98,9 +100,11 @@ def plan_job(
     target : column or columns whose missing values leave a row out. Others may still be targets later.
     folds, seed, contiguous : see `FoldRule`; ``group=`` and ``fold_column=`` go before row numbers.
     plan : an earlier plan to use instead of making one.
-    memory_limit : bytes; by default what the machine has free.
+    memory_limit : bytes, or text such as "4GB"; by default what the machine has free.
     threads : leaves done at a time, which the memory arithmetic counts.
     features : columns to make from columns; see `elltwo.tables.columns.derived`.
+    mergeable : will other data be merged later? Then groups are drawn by hash even where rows are few, as theirs
+        will be; else few rows have balanced groups, as in memory.
     options : ``weights``, ``group``, ``fold_column``, ``categorical``, ``drop``, ``na``, ``dates``,
         ``max_levels``, ``encoding`` of `plan_columns`.
 
@@ -118,13 +122,14 @@ def plan_job(
     derived = derive_features(opened, plan, features)
     pieces = numbered(opened, plan)
     rows = None if any(p.rows is None for p in pieces) else sum(p.rows or 0 for p in pieces)
-    rule = choose_rule(opened, plan, folds, seed, contiguous, rows)
+    rule = choose_rule(opened, plan, folds, seed, contiguous, rows, mergeable)
     arithmetic = memory_arithmetic(plan, rule.k, threads, sum(len(d.names) for d in derived))
-    arithmetic.refuse_beyond(memory_limit)
+    arithmetic.refuse_beyond(parse_bytes(memory_limit) if isinstance(memory_limit, str) else memory_limit)
     leaves = cut_leaves(pieces, FEW_LEAVES if arithmetic.node > LARGE_NODE else MOST_LEAVES)
-    files = tuple(file_card(f) for f in opened.files)
+    held = {t.path: t.data for t in opened.texts}
+    files = tuple(file_card(f, held.get(f.path)) for f in opened.files)
     card = JobCard(job_id(plan, rule, files, leaves, derived), files, len(leaves), rows)
-    changed = {f.path: fingerprint(f.path) for f in opened.files}
+    changed = {f.path: fingerprint(f.path) for f in opened.files if held.get(f.path) is None}
     return Job(opened, plan, rule, leaves, card, changed, arithmetic, derived)
 
 
@@ -163,7 +168,7 @@ def numbered(source: Source, plan: TablePlan) -> tuple[Part, ...]:
     found = parts(source)
     if source.kind != "csv":
         return tuple(part for part in found if part.rows != 0)
-    if sum(fingerprint(f.path)[0] for f in source.files) > COUNTED_TEXT:
+    if sum(fingerprint(t.path)[0] if t.data is None else len(t.data) for t in source.texts) > COUNTED_TEXT:
         return tuple(replace(part, first_row=i * FILE_STRIDE) for i, part in enumerate(found))
     out, at = [], 0
     for part in found:
@@ -175,13 +180,21 @@ def numbered(source: Source, plan: TablePlan) -> tuple[Part, ...]:
 
 
 def choose_rule(
-    source: Source, plan: TablePlan, folds: int, seed: int, contiguous: bool, rows: int | None
+    source: Source,
+    plan: TablePlan,
+    folds: int,
+    seed: int,
+    contiguous: bool,
+    rows: int | None,
+    mergeable: bool,
 ) -> FoldRule:
     """The fold rule that the options ask for."""
     if plan.fold_column is not None:
         return FoldRule.of_column(plan.fold_column, distinct(source, plan, plan.fold_column))
     if plan.group is not None:
-        return FoldRule("group", folds, seed, column=plan.group)
+        if rows is None or rows >= BALANCED_BELOW or mergeable or folds < 2:
+            return FoldRule("group", folds, seed, column=plan.group)
+        return FoldRule.of_groups(plan.group, groups_of_rows(source, plan), folds, seed)
     if contiguous:
         return FoldRule("contiguous", folds, seed, rows)
     return FoldRule.choose(folds, seed, rows)
@@ -194,6 +207,16 @@ def distinct(source: Source, plan: TablePlan, column: str) -> list[str]:
     for _ in iter_batches(source, bare, batcher=batcher):
         pass
     return list(batcher.fold_book.levels)
+
+
+def groups_of_rows(source: Source, plan: TablePlan) -> np.ndarray:
+    """(n,) keys of the groups of the rows that have every target, by reading those columns beforehand."""
+    bare = replace(plan, columns=(), weights=None, fold_column=None)
+    found = [np.empty(0, dtype=np.uint64)]
+    for batch in iter_batches(source, bare):
+        assert batch.group is not None
+        found.append(batch.group[~np.isnan(batch.targets).any(axis=1)])
+    return np.concatenate(found)
 
 
 def cut_leaves(pieces: Sequence[Part], most: int) -> tuple[Leaf, ...]:
@@ -230,9 +253,14 @@ def only_leaf(job: Job, leaf: Leaf) -> Job:
     return replace(job, source=source, leaves=(leaf,), changed=changed)
 
 
-def file_card(file: DataFile) -> FileCard:
-    """Name, size, and a digest of head, tail (for Parquet the footer) and pieces of the middle."""
-    with open_input(file.path) as stream:
+def file_card(file: DataFile, data: bytes | None = None) -> FileCard:
+    """Name, size, and a digest of head, tail (for Parquet the footer) and pieces of the middle.
+
+    ``data`` are the bytes themselves where they were piped in.
+    """
+    import pyarrow as pa
+
+    with open_input(file.path) if data is None else pa.BufferReader(data) as stream:
         size = stream.size()
         digest = blake2b(stream.read(EDGE), digest_size=16)
         middle = range(EDGE, size - EDGE, max(PIECE, (size - 2 * EDGE) // PLACES)) if size > 2 * EDGE else ()

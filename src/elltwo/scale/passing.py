@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -24,6 +25,7 @@ from elltwo.tables.moments.sets import MomentSet
 from elltwo.tables.read import iter_batches
 
 SAVE_SECONDS = 30.0
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -138,9 +140,10 @@ def run_job(
     wanted = job.leaves if leaves is None else tuple(leaves)
     done = covered(forest, job.card.leaves)
     todo = [leaf for leaf in wanted if leaf.index not in done]
+    seen = _Counter(job, todo, watch)
     saved = time.monotonic()
     with threadpool_limits(1):  # around all threads, so that none lifts the limit while another works
-        for leaf, moments in _each(job, todo, threads, _Counter(job, wanted, watch)):
+        for leaf, moments in in_order(lambda leaf: leaf_moments(job, leaf, seen), todo, threads):
             add_node(forest, (0, leaf.index), moments, job.card.leaves)
             if checkpoint is not None and time.monotonic() - saved >= save_seconds:
                 write_moments(checkpoint, as_set(job, forest))
@@ -181,18 +184,17 @@ class _Counter:
             self.watch(Progress(self.rows, self.total, time.monotonic() - self.start))
 
 
-def _each(job: Job, leaves: list[Leaf], threads: int, seen: _Counter) -> Iterator[tuple[Leaf, MixedMoments]]:
-    """Leaves with their moments, in order; with threads a few are done ahead."""
+def in_order(work: Callable[[Leaf], T], leaves: list[Leaf], threads: int) -> Iterator[tuple[Leaf, T]]:
+    """Leaves with what was made of each, in order; with threads a few are done ahead."""
     if threads <= 1:
         for leaf in leaves:
-            yield leaf, leaf_moments(job, leaf, seen)
+            yield leaf, work(leaf)
         return
     with ThreadPoolExecutor(threads) as pool:
         ahead: deque = deque()
-        rest = iter(leaves)
         try:
-            for leaf in rest:
-                ahead.append((leaf, pool.submit(leaf_moments, job, leaf, seen)))
+            for leaf in leaves:
+                ahead.append((leaf, pool.submit(work, leaf)))
                 if len(ahead) > threads:
                     first, future = ahead.popleft()
                     yield first, future.result()

@@ -10,6 +10,7 @@ from elltwo.facts.plan import TASKS, ColumnPlan, TablePlan
 from elltwo.tables.columns.judge import judge_column, judge_target
 from elltwo.tables.columns.settle import settle_table
 from elltwo.tables.missing import spellings
+from elltwo.tables.reading.csv import NUMBER
 from elltwo.tables.reading.readers import check_options, open_source
 from elltwo.tables.reading.samples import sample_table
 from elltwo.tables.source import Table, check_names, require_column
@@ -189,7 +190,8 @@ def retype(plan: TablePlan, error: BadValue) -> TablePlan:
     BadValue
         The error itself, if its column is no number among the features.
     """
-    if not any(c.name == error.column and c.kind == "number" for c in plan.columns):
+    number = error.value is not None and NUMBER.fullmatch(str(error.value).strip())  # an infinity, say
+    if number or not any(c.name == error.column and c.kind == "number" for c in plan.columns):
         raise error
     changed = ColumnPlan(str(error.column), "category", f"text, because of {error.value!r}")
     note = f"column {error.column!r} is read as text, because of {error.value!r}"

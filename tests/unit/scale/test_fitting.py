@@ -16,7 +16,7 @@ from elltwo.errors import DataError, UsageError
 from elltwo.scale.commands import fit_moments, moments_from
 from elltwo.tables.encode import design
 from elltwo.tables.folds import row_folds
-from elltwo.tables.moments.transform import Recipe
+from elltwo.tables.moments.recipe import Recipe
 from scale_files import frame
 
 ALPHAS = np.geomspace(1e-3, 1e4, 9)

@@ -216,3 +216,22 @@ def test_blocks_of_any_size_hold_the_same_rows(tmp_path, monkeypatch):
     assert max(b.rows for b in found) <= 77
     assert [b.first_row for b in found] == np.cumsum([0] + [b.rows for b in found])[:-1].tolist()
     np.testing.assert_array_equal(np.concatenate([b.numbers for b in found]), whole)
+
+
+def test_a_row_too_long_for_a_small_block_is_read_with_a_larger_one_and_none_twice(tmp_path):
+    path = tmp_path / "long.csv"
+    rows = [f"{i},{'x' * (2_000_000 if i == 40_000 else 60)}" for i in range(40_010)]
+    path.write_text("a,t\n" + "\n".join(rows) + "\n")
+    text = csv.describe(str(path))
+    found = list(csvstream.read_text(text, ("a", "t"), frozenset("a"), frozenset("t"), SPELLINGS))
+    assert [r.first_row for r in found] == list(np.cumsum([0, *(r.arrow.num_rows for r in found)])[:-1])
+    numbers = np.concatenate([r.arrow.column("a").to_numpy() for r in found])
+    np.testing.assert_array_equal(numbers, np.arange(40_010.0))
+    rows[40_000] = "0," + "x" * 9_000_000
+    path.write_text("a,t\n" + "\n".join(rows) + "\n")
+    with pytest.raises(DataError, match="a row longer than 4,194,304 bytes"):
+        list(
+            csvstream.read_text(
+                csv.describe(str(path)), ("a", "t"), frozenset("a"), frozenset("t"), SPELLINGS
+            )
+        )

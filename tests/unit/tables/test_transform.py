@@ -15,15 +15,9 @@ from elltwo.factoring.gram import factor_moments
 from elltwo.facts.moments import DesignMoments
 from elltwo.facts.problem import Penalty
 from elltwo.tables.moments.dense import about
-from elltwo.tables.moments.transform import (
-    Recipe,
-    assemble,
-    design_map,
-    fold_design,
-    mapped,
-    sources_of,
-    target_positions,
-)
+from elltwo.tables.moments.design import design_map
+from elltwo.tables.moments.recipe import Recipe, sources_of
+from elltwo.tables.moments.transform import assemble, fold_design, mapped, target_positions
 from scale_problems import MixedTable, gathered, mixed_table
 
 ALPHA = 0.7

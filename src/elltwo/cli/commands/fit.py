@@ -58,6 +58,8 @@ TABLE = (
     click.option("--date", multiple=True, metavar="COL=USE", help="Use a date: ordinal (days) or parts."),
     click.option("--drop", multiple=True, metavar="COL", help="Leave a column out."),
     click.option("--na", multiple=True, metavar="TEXT", help="One more spelling of a missing value."),
+    click.option("--on-error", type=click.Choice(["stop", "retype"]), default="stop", show_default=True,
+                 help="Text in a column of numbers: stop, or begin again with it as a category."),
     click.option("--encoding", default="utf-8", show_default=True, help="Encoding of text files."),
 )  # fmt: skip
 STRENGTH = (
@@ -81,6 +83,7 @@ STREAM = (
     click.option("--threads", default=1, show_default=True, help="Parts read at a time (streams only)."),
     click.option("--dask", metavar="ADDRESS", help="Stream on a Dask cluster."),
     click.option("--workers", default=0, help="Stream on so many Dask processes here."),
+    click.option("--memory-limit", metavar="SIZE", help="Refuse a stream that needs more, e.g. 4GB."),
 )  # fmt: skip
 
 
@@ -124,13 +127,13 @@ def reproduce(data: str, params: dict[str, Any]) -> str:
 
 
 DEFAULTS = {("rule", "loo"), ("folds", 5), ("seed", 0), ("task", "regress"), ("encoding", "utf-8"), ("solver", "gram"),
-            ("threads", 1), ("workers", 0)}  # fmt: skip
+            ("threads", 1), ("workers", 0), ("on_error", "stop")}  # fmt: skip
 
 
 def split_options(params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Options of the table, and options of the fit."""
     wishes = ("alpha", "rule", "one_se", "folds", "ordered", "standardize", "seed")
-    running = ("stream", "solver", "threads", "dask", "workers")
+    running = ("stream", "solver", "threads", "dask", "workers", "memory_limit")
     table = {k: v for k, v in params.items() if k not in (*wishes, *running)}
     return table, {k: params[k] for k in wishes}
 

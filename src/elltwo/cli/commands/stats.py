@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
 
 from elltwo.cli.console import put_json, say
 from elltwo.cli.settings import settings
+from elltwo.cli.watching import telling, watching
 
 HELP = """Reduce a table of any size, or a shard of it, to its moments.
 
@@ -20,19 +20,6 @@ cross-validate; shards and new data merge (elltwo merge), and elltwo fit reads t
   elltwo merge *.moments -o all.moments
   elltwo fit all.moments -t y
 """
-
-
-def _watch(quiet: bool) -> Any:
-    """A line on the terminal that counts rows; nothing elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        return None
-
-    def show(progress: Any) -> None:
-        left = "" if progress.left is None else f", {progress.left:.0f} s left"
-        sys.stderr.write(f"\r{progress.rows:,} rows, {progress.rate:,.0f} a second{left}\033[K")
-        sys.stderr.flush()
-
-    return show
 
 
 @settings("stats", HELP)
@@ -50,6 +37,22 @@ def _watch(quiet: bool) -> Any:
 @click.option("--date", multiple=True, metavar="COL=USE", help="Use a date: ordinal (days) or parts.")
 @click.option("--drop", multiple=True, metavar="COL", help="Leave a column out.")
 @click.option("--na", multiple=True, metavar="TEXT", help="One more spelling of a missing value.")
+@click.option(
+    "--feature",
+    "features",
+    multiple=True,
+    metavar="KIND:COL",
+    help="Make a column: square:A, power:A:3, product:A:B, log:A, spline:A:5.",
+)
+@click.option("--max-levels", default=1000, show_default=True, help="Levels of a category that get a column.")
+@click.option(
+    "--on-error",
+    type=click.Choice(["stop", "retype"]),
+    default="stop",
+    show_default=True,
+    help="Text in a column of numbers: stop, or begin again with it as a category.",
+)
+@click.option("--memory-limit", metavar="SIZE", help="Refuse a pass that needs more, e.g. 4GB.")
 @click.option("--encoding", default="utf-8", show_default=True, help="Encoding of text files.")
 @click.option("--threads", default=1, show_default=True, help="Parts read at a time.")
 @click.option("--dask", metavar="ADDRESS", help="Scheduler of a Dask cluster.")
@@ -67,10 +70,11 @@ def command(
 
     check_places(output)
     quiet = quiet or as_json
-    made = stats_command(
-        list(files), output, target=list(target) or None, contiguous=ordered, dates=date_uses(date) or None,
-        resume=not restart, say=None if quiet else say, watch=_watch(quiet), **options,
-    )  # fmt: skip
+    with watching(quiet) as watch:
+        made = stats_command(
+            list(files), output, target=list(target) or None, contiguous=ordered, dates=date_uses(date) or None,
+            resume=not restart, say=telling(quiet), watch=watch, **options,
+        )  # fmt: skip
     if as_json:
         put_json({"output": output, "absent": made.absent()})
     elif not quiet:

@@ -129,7 +129,6 @@ def _load(path: object, archive: Any) -> MomentSet:
         raise DataError(f"{path} is not a moments file: make one with elltwo stats")
     if header.get("version") != VERSION:
         raise DataError(f"{path} has version {header.get('version')!r}; this elltwo reads version {VERSION}")
-    rule = header["folds"] | {"labels": tuple(header["folds"]["labels"])}
     nodes: dict[str, dict[Node, MixedMoments]] = {}
     for i, described in enumerate(header["nodes"]):
         moments = _moments(path, archive, i, described)
@@ -138,7 +137,9 @@ def _load(path: object, archive: Any) -> MomentSet:
     jobs = tuple(_card(job) for job in header["jobs"])
     if not set(nodes) <= {"", *(card.id for card in jobs)}:
         raise ValueError("moments of a job that is not listed")
-    return MomentSet(TablePlan.from_dict(header["plan"]), FoldRule(**rule), jobs, nodes, derived)
+    return MomentSet(
+        TablePlan.from_dict(header["plan"]), FoldRule.from_dict(header["folds"]), jobs, nodes, derived
+    )
 
 
 def _card(job: dict[str, Any]) -> JobCard:

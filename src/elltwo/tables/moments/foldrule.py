@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from elltwo.errors import DataError, UsageError, unknown_option
-from elltwo.tables.folds import BALANCED_BELOW, balanced_folds, hash_folds, row_folds
+from elltwo.tables.folds import BALANCED_BELOW, balanced_folds, fold_ids, hash_folds, row_folds
 
 KINDS = ("hash", "balanced", "group", "column", "contiguous")
 
@@ -31,6 +31,8 @@ class FoldRule:
     rows : total number of rows; needed by ``"balanced"`` and ``"contiguous"``.
     column : name of the group or fold column.
     labels : values of the fold column, in fold order.
+    keys, places : 64-bit keys of all groups, ascending, and their folds, where few rows have balanced
+        groups, as scikit-learn's ``GroupKFold`` has them; empty for a hash.
     """
 
     kind: str = "hash"
@@ -39,6 +41,8 @@ class FoldRule:
     rows: int | None = None
     column: str | None = None
     labels: tuple[str, ...] = ()
+    keys: tuple[int, ...] = ()
+    places: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -74,6 +78,19 @@ class FoldRule:
             )
         return cls("column", len(names), column=column, labels=tuple(names))
 
+    @classmethod
+    def of_groups(cls, column: str, groups: np.ndarray, k: int, seed: int = 0) -> FoldRule:
+        """Balanced folds of few rows: the largest group to the emptiest fold, as in memory. groups (n,) uint64."""
+        folds = fold_ids(groups.size, k, seed=seed, groups=groups)
+        keys, first = np.unique(groups, return_index=True)
+        return cls("group", k, seed, None, column, (), tuple(keys.tolist()), tuple(folds[first].tolist()))
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> FoldRule:
+        """Of plain values."""
+        lists = {n: tuple(data.get(n, ())) for n in ("labels", "keys", "places")}
+        return cls(**{**data, **lists})
+
     @property
     def sentence(self) -> str:
         """The rule in words."""
@@ -82,14 +99,16 @@ class FoldRule:
         return {
             "hash": f"{self.k} random folds by hash of the row number (seed {self.seed})",
             "balanced": f"{self.k} balanced random folds (seed {self.seed})",
-            "group": f"{self.k} folds by hash of column {self.column!r} (seed {self.seed})",
+            "group": f"{self.k} folds by hash of column {self.column!r} (seed {self.seed})"
+            if not self.keys
+            else f"{self.k} folds of whole groups of column {self.column!r}, as even as they can be",
             "column": f"{self.k} folds given by column {self.column!r}",
             "contiguous": f"{self.k} contiguous folds in row order",
         }[self.kind]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        return asdict(self) | {"labels": list(self.labels)}
+        return asdict(self) | {n: list(getattr(self, n)) for n in ("labels", "keys", "places")}
 
     def by_row(self, first_row: int, count: int) -> np.ndarray:
         """(count,) folds of rows first_row, first_row + 1, …, for the rules of the row number."""
@@ -109,7 +128,15 @@ class FoldRule:
 
     def by_group(self, keys: np.ndarray) -> np.ndarray:
         """(n,) folds of 64-bit keys that depend on the group's label alone."""
-        return hash_folds(keys, self.k, self.seed)
+        if not self.keys:
+            return hash_folds(keys, self.k, self.seed)
+        known = np.array(self.keys, dtype=np.uint64)
+        at = np.minimum(np.searchsorted(known, keys), known.size - 1)
+        if not np.array_equal(known[at], keys):
+            raise DataError(
+                f"column {self.column!r} has a group that was not counted: the file has changed; start again"
+            )
+        return np.array(self.places)[at]
 
     def by_label(self, codes: np.ndarray, labels: Sequence[str]) -> np.ndarray:
         """(n,) folds of codes into a list of the fold column's values."""

@@ -11,7 +11,7 @@ from elltwo.tables.columns.derived import Derived
 from elltwo.tables.columns.settle import ColumnFacts, settle
 from elltwo.tables.moments.levels import OTHER
 from elltwo.tables.moments.mixed import MixedMoments
-from elltwo.tables.moments.transform import Source
+from elltwo.tables.moments.recipe import Source
 
 
 def stored_numbers(plan: TablePlan, derived: Sequence[Derived] = ()) -> tuple[str, ...]:

@@ -189,7 +189,7 @@ def check_fit(a: MomentSet, b: MomentSet, name_a: str, name_b: str) -> None:
         x, y = getattr(a.plan, what), getattr(b.plan, what)
         if x != y:
             raise DataError(f"{name_a} has {what} {x!r} and {name_b} has {y!r}: make both alike")
-    for what in ("kind", "k", "seed", "column", "labels"):
+    for what in ("kind", "k", "seed", "column", "labels", "keys", "places"):
         x, y = getattr(a.rule, what), getattr(b.rule, what)
         if x != y:
             raise DataError(

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from elltwo.tables.moments.design import DesignMap
 from elltwo.tables.moments.levels import OTHER
 from elltwo.tables.moments.mixed import MixedMoments
-from elltwo.tables.moments.transform import DesignMap
 
 
 @dataclass(frozen=True)

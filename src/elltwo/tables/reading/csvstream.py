@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from elltwo.errors import BadValue, DataError
@@ -14,7 +15,9 @@ from elltwo.tables.source import Origin, Raw, bad_value
 if TYPE_CHECKING:
     import pyarrow as pa
 
-READ = 4 * 2**20  # bytes that pyarrow parses at once
+PARSED = 2**20  # bytes that pyarrow parses at once: more leave the cache, and
+TOGETHER = 4  # such batches go on as one, since what follows costs something per batch
+LONGEST = 4 * 2**20  # bytes of a row: parsed at once where one does not fit
 
 
 def read_text(
@@ -24,7 +27,6 @@ def read_text(
     plain: frozenset[str],
     na: Sequence[str],
     first_row: int = 0,
-    block: int = READ,
 ) -> Iterator[Raw]:
     """Stream the columns: ``numbers`` as float64, ``plain`` as strings, the others as dictionaries of text.
 
@@ -34,16 +36,37 @@ def read_text(
         For a value that is no number, a row with too many or too few fields, wrong bytes, a cut-off file.
     """
     import pyarrow as pa
-    from pyarrow import csv as pacsv
 
     kinds = {n: pa.float64() if n in numbers else _text_type(n in plain) for n in columns}
     at, origin = first_row, Origin(text.short, first_row, line_of=text.line_of)
-    try:
-        packed = text.compressed  # asked before opening: some stores share one position among all handles
-        stream = pa.BufferReader(text.data) if text.data is not None else open_input(text.path)
-        if packed:
-            stream = pa.CompressedInputStream(stream, "gzip")
-        reader = pacsv.open_csv(
+    for block in (PARSED, LONGEST):
+        known = at - first_row  # rows that went out before a row proved too long for a small block
+        try:
+            for batch in _joined(_open(text, kinds, na, block), TOGETHER if block == PARSED else 1):
+                fresh, known = batch.slice(min(known, batch.num_rows)), max(known - batch.num_rows, 0)
+                if fresh.num_rows:
+                    yield Raw(fresh, origin, at)
+                    at += fresh.num_rows
+            return
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            if isinstance(error, DataError):
+                raise
+            if "straddling" not in str(error) or block == LONGEST:
+                raise _explain(text, origin, str(error)) from None
+
+
+def _open(
+    text: Text, kinds: Mapping[str, pa.DataType], na: Sequence[str], block: int
+) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+    from pyarrow import csv as pacsv
+
+    packed = text.compressed  # asked before opening: some stores share one position among all handles
+    stream = pa.BufferReader(text.data) if text.data is not None else open_input(text.path)
+    if packed:
+        stream = pa.CompressedInputStream(stream, "gzip")
+    return iter(
+        pacsv.open_csv(
             stream,
             read_options=pacsv.ReadOptions(
                 use_threads=False,
@@ -54,21 +77,25 @@ def read_text(
             ),
             parse_options=pacsv.ParseOptions(delimiter=text.delimiter, newlines_in_values=text.quoted),
             convert_options=pacsv.ConvertOptions(
-                column_types=kinds,
-                include_columns=list(columns),
+                column_types=dict(kinds),
+                include_columns=list(kinds),
                 null_values=list(na),
                 strings_can_be_null=True,
                 decimal_point=text.decimal,
             ),
         )
-        for batch in reader:
-            if batch.num_rows:
-                yield Raw(batch, origin, at)
-                at += batch.num_rows
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise _explain(text, origin, str(error)) from None
+    )
+
+
+def _joined(batches: Iterator[pa.RecordBatch], many: int) -> Iterator[pa.RecordBatch]:
+    """Each ``many`` batches as one."""
+    import pyarrow as pa
+
+    while group := list(islice(batches, many)):
+        if len(group) == 1:
+            yield group[0]
+        else:
+            yield from pa.Table.from_batches(group).unify_dictionaries().combine_chunks().to_batches()
 
 
 def _text_type(plain: bool) -> pa.DataType:
@@ -96,7 +123,7 @@ def _explain(text: Text, origin: Origin, message: str) -> DataError:
         )
     if "straddling" in message:
         return DataError(
-            f"{text.short} has a row longer than {READ:,} bytes: look for a quote that is never closed"
+            f"{text.short} has a row longer than {LONGEST:,} bytes: look for a quote that is never closed"
         )
     if "runcated" in message or "zlib" in message.lower():
         return DataError(f"{text.short} is cut off or damaged ({message}): copy or compress it again")

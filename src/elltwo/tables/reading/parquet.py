@@ -42,6 +42,12 @@ def parquet_parts(file: DataFile, first_row: int = 0) -> tuple[Part, ...]:
     return _numbered(file, sizes, first_row)
 
 
+def parquet_shape(file: DataFile) -> tuple[int, int]:
+    """Rows and columns, from the footer."""
+    meta = _open_parquet(file).metadata
+    return meta.num_rows, meta.num_columns
+
+
 def arrow_schema(file: DataFile) -> pa.Schema:
     """Names and types of an Arrow or Feather file."""
     return _open_arrow(file).schema
