@@ -24,7 +24,7 @@ _WINGS: dict[str, str] = {
     "RidgeClassifier": "elltwo.estimators.ridge_classifier",
     "RidgeClassifierCV": "elltwo.estimators.ridge_classifier_cv",
     "KernelRidge": "elltwo.estimators.kernel",
-    "KernelRidgeCV": "elltwo.estimators.kernel",
+    "KernelRidgeCV": "elltwo.estimators.kernel_cv",
     "BandedRidgeCV": "elltwo.estimators.banded",
     "SparseRidgeCV": "elltwo.estimators.large",
     "explain": "elltwo.estimators.explaining",

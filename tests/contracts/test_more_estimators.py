@@ -4,7 +4,8 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from elltwo.estimators.banded import BandedRidgeCV
-from elltwo.estimators.kernel import KernelRidge, KernelRidgeCV
+from elltwo.estimators.kernel import KernelRidge
+from elltwo.estimators.kernel_cv import KernelRidgeCV
 from elltwo.estimators.large import SparseRidgeCV
 
 

@@ -25,7 +25,9 @@ class Kernel:
     def __call__(self, X: Any, Y: Any = None) -> np.ndarray:
         if callable(self.metric):
             return pairwise_kernels(X, Y, metric=self.metric, filter_params=True, **(self.params or {}))
-        chosen = {"gamma": self.gamma, "degree": self.degree, "coef0": self.coef0}
+        chosen: dict[str, Any] = {"degree": self.degree, "coef0": self.coef0}
+        if self.gamma is not None:  # chi2 has a default of its own, and None is not it
+            chosen["gamma"] = self.gamma
         return pairwise_kernels(X, Y, metric=self.metric, filter_params=True, **chosen)
 
     def diagonal(self, X: Any) -> np.ndarray:
@@ -75,3 +77,22 @@ def default_gamma(kernel: Kernel, X: np.ndarray) -> float:
     D = euclidean_distances(some, squared=True) if kernel.metric == "rbf" else manhattan_distances(some)
     positive = D[D > 0]
     return 1.0 / float(np.median(positive)) if positive.size else 1.0
+
+
+def transformer_of(e: Any) -> Any:
+    """scikit-learn's Nystroem or RBFSampler with the face's kernel and its parameters."""
+    from sklearn.kernel_approximation import Nystroem, RBFSampler
+
+    if e.approximation == "fourier":
+        if e.kernel != "rbf":
+            raise UsageError(
+                f"random Fourier features approximate the rbf kernel, not {e.kernel!r}: use 'nystroem'"
+            )
+        gamma = e.gamma_ if e.gamma_ is not None else 1.0 / e.n_features_in_
+        return RBFSampler(gamma=gamma, n_components=e.n_components, random_state=e.random_state)
+    chosen = {"gamma": e.gamma_, "degree": e.degree, "coef0": e.coef0}
+    used = {"rbf": ["gamma"], "laplacian": ["gamma"], "chi2": ["gamma"], "sigmoid": ["gamma", "coef0"]}
+    used["poly"] = used["polynomial"] = ["gamma", "degree", "coef0"]
+    params = {name: chosen[name] for name in used.get(str(e.kernel), [])}
+    extra = {"kernel_params": e.kernel_params} if callable(e.kernel) else params
+    return Nystroem(kernel=e.kernel, n_components=e.n_components, random_state=e.random_state, **extra)

@@ -15,6 +15,7 @@ from elltwo.operators import ConvolutionOperator
 DISAGREE = 10.0  # factor in λ = √α between the rule that decided and GCV
 BORDER = 2.0  # mean squared residual within a PSF's reach of a border over that everywhere
 _MODES = {"zero": "constant", "periodic": "wrap", "reflective": "reflect"}  # as SciPy calls them
+ROUNDING = 1e-9  # of the data's length: residuals below it say nothing
 LOUD = 2.0  # root mean square of the solution, seen through the PSF's sum, over that of the data
 
 
@@ -94,7 +95,8 @@ def _border(p: Prepared, solution: Solution) -> Finding | None:
     strips = [_strip(A, x, b, axis, reach[axis]) for axis in range(len(shape))]
     everywhere = float(solution.rss[0]) / b.size
     edge = max(float(s.mean()) for s in strips)
-    ratio = edge / everywhere if everywhere > 0 else (np.inf if edge > 0 else 1.0)
+    rounding = (ROUNDING * float(np.linalg.norm(b))) ** 2 / b.size  # of data fitted to the last digits
+    ratio = edge / max(everywhere, rounding, np.finfo(float).tiny)
     size = float(np.linalg.norm(x)) * abs(float(A.psf.sum()))
     amplitude = size / max(float(np.linalg.norm(b)), 1e-300)
     if ratio <= BORDER and amplitude <= LOUD:

@@ -5,8 +5,6 @@ Each returns a named object that figures draw and reports print.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import linalg
 
@@ -16,53 +14,20 @@ from elltwo.facts.rotated import Rotated
 from elltwo.inverse.prepare import Prepared
 from elltwo.inverse.reconstruction import Reconstruction
 from elltwo.laws.ridge import filter_factors
-from elltwo.shrinking.path import norms, residuals
-
-
-@dataclass(frozen=True)
-class Picard:
-    """The discrete Picard condition: s, |uᵀb| and |uᵀb|/s per direction, and the filter in force.
-
-    Attributes
-    ----------
-    s, data, solution, filter : (k,); per direction, or root mean square over a bin's directions.
-    noise : level that |uᵀb| of pure noise would have.
-    """
-
-    s: np.ndarray
-    data: np.ndarray
-    solution: np.ndarray
-    filter: np.ndarray
-    noise: float
-
-
-@dataclass(frozen=True)
-class LCurve:
-    """‖A x − b‖ against ‖L(x − x0)‖ over λ = √alpha, and where the choice sits."""
-
-    lam: np.ndarray
-    residual: np.ndarray
-    size: np.ndarray
-    chosen: int
+from elltwo.shrinking import picard as shrinking
+from elltwo.shrinking.picard import LCurve, Picard
 
 
 def picard(answer: Reconstruction) -> Picard:
-    """Data of the Picard plot. Hansen, BIT 30 (1990) 658."""
-    r = answer.rotated
-    exact = r.spectrum.trace is None or r.spectrum.trace.sampled
-    each = 1.0 if exact else np.sqrt(r.spectrum.counted.count)
-    data = np.abs(r.z[:, 0]) / each
-    f = filter_factors(r.spectrum.s, answer.solution.alpha[:1])[:, 0]
-    return Picard(r.spectrum.s, data, data / r.spectrum.s, f, float(np.atleast_1d(answer.noise)[0]))
+    """Data of the Picard plot (first target)."""
+    return shrinking.picard(
+        answer.rotated, float(answer.solution.alpha[0]), float(np.atleast_1d(answer.noise)[0])
+    )
 
 
 def l_curve(answer: Reconstruction, points: int = 120) -> LCurve:
-    """Data of the L-curve over the strengths that the spectrum spans."""
-    r, alpha = answer.rotated, float(answer.solution.alpha[0])
-    s = r.spectrum.s
-    alphas = np.geomspace(max(s[-1] ** 2, s[0] ** 2 * 1e-14) * 1e-2, s[0] ** 2 * 1e2, points)
-    chosen = int(np.argmin(np.abs(np.log(alphas) - np.log(np.clip(alpha, alphas[0], alphas[-1])))))
-    return LCurve(np.sqrt(alphas), np.sqrt(residuals(r, alphas)[:, 0]), norms(r, alphas)[:, 0], chosen)
+    """Data of the L-curve over the strengths that the spectrum spans (first target)."""
+    return shrinking.l_curve(answer.rotated, float(answer.solution.alpha[0]), points)
 
 
 def resolution(answer: Reconstruction) -> np.ndarray:

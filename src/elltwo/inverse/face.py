@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -108,7 +109,7 @@ def _select(r: Rotated, rule: str, given: dict[str, float], others: bool | tuple
     """Choose by the rule, or take what was asked for; the other rules are heard either way."""
     heard = other_rules(others)
     if not given:
-        return select(r, chosen_rule(rule, r), others=tuple(h for h in heard))
+        return _in_root(select(r, chosen_rule(rule, r), others=heard))
     [(name, value)] = given.items()
     alpha = _asked(r, name, float(value))
     curves = select(r, chosen_rule("rgcv", r), others=heard)
@@ -117,6 +118,15 @@ def _select(r: Rotated, rule: str, given: dict[str, float], others: bool | tuple
     return Selection(
         "given", alpha, np.full(r.targets, np.nan), curves.curves, curves.choices, edge, sentence
     )
+
+
+def _in_root(selection: Selection) -> Selection:
+    """The sentence in this room's λ, which multiplies L: the root of the strength beside the square."""
+    low, high = float(np.sqrt(selection.alpha.min())), float(np.sqrt(selection.alpha.max()))
+    one = f"λ = {low:.4g} (α = λ² = {low**2:.4g})"
+    value = one if low == high else f"λ from {low:.4g} to {high:.4g} (one per target)"
+    _, least, reason = selection.sentence.partition(" has the least")
+    return replace(selection, sentence=f"{value}{least}{reason}")
 
 
 def _asked(r: Rotated, name: str, value: float) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 
 from elltwo.inverse.evidence import l_curve, picard, posterior_sd, resolution
 from elltwo.inverse.reconstruction import Reconstruction
+from elltwo.shrinking.picard import Picard
 
 
 def _axes(ax: Any) -> Any:
@@ -30,9 +31,17 @@ def plot_picard(answer: Reconstruction, ax: Any = None) -> Any:
     ax.semilogy(index, p.solution, "x", ms=4, label="|uᵀb|/s")
     if p.noise > 0:
         ax.axhline(p.noise, color="0.5", lw=1, ls="--", label="noise")
-    ax.set(xlabel="direction", title="Picard condition")
+    ax.set(xlabel="direction", title="Picard condition", ylim=(_floor(p), None))
+    ax.locator_params(axis="x", integer=True)
     ax.legend()
     return ax
+
+
+def _floor(p: Picard) -> float | None:
+    """Below this is rounding, which would squeeze all else into a corner."""
+    live = p.data[p.data > 0]
+    level = p.noise if p.noise > 0 else np.inf
+    return max(1e-3 * min(float(p.s[-1]), level), float(live.min()) / 2) if live.size else None
 
 
 def plot_l_curve(answer: Reconstruction, ax: Any = None) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -63,6 +65,27 @@ class Reconstruction:
         """``coef`` in the shape of a picture (first target)."""
         flat = self.coef if self.coef.ndim == 1 else self.coef[:, 0]
         return flat if self.image_shape is None else flat.reshape(self.image_shape)
+
+    def report(self, path: str | os.PathLike[str], title: str = "Reconstruction") -> None:
+        """Write a page: the solution, λ and why, the L-curve, the Picard plot and the findings (first target).
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written.
+        """
+        # the drawing room lies above this one and imports go down: its name is looked up when a page is asked for
+        page = import_module("elltwo.reporting.spectral")
+        page.write_spectral(
+            path,
+            rotated=self.rotated,
+            solution=self.solution,
+            selection=self.selection,
+            title=title,
+            noise=float(np.atleast_1d(self.noise)[0]),
+            findings=self.findings,
+            answer=self.image,
+        )
 
     def __str__(self) -> str:
         lam, df, noise = (np.atleast_1d(v)[0] for v in (self.lam, self.df, self.noise))

@@ -8,7 +8,8 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 from sklearn.kernel_ridge import KernelRidge as Theirs
 
 from elltwo.errors import AccuracyWarning, UsageError
-from elltwo.estimators.kernel import KernelRidge, KernelRidgeCV
+from elltwo.estimators.kernel import KernelRidge
+from elltwo.estimators.kernel_cv import KernelRidgeCV
 from elltwo.estimators.kernels import Kernel, default_gamma, gamma_family
 from elltwo.selecting.joint import OBJECTIVES, Aside, optimize_kernel
 

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 import elltwo
-from elltwo.errors import InputError, UsageError
+from elltwo import reconstruct
+from elltwo.errors import ChoiceWarning, InputError, UsageError
 from elltwo.factoring.bidiagonal import factor_bidiagonal
 from elltwo.inverse import evidence, figures, testproblems
-from elltwo.operators import differences
+from elltwo.inverse.doubts import _strip
+from elltwo.operators import convolution, differences, gaussian_psf
 from elltwo.shrinking import filters, shrink
 
 problem = testproblems.phillips(32)
@@ -154,3 +156,23 @@ def test_every_figure_is_drawn_with_named_axes(draw):
     ax.figure.canvas.draw()
     assert ax.get_title()
     assert ax.get_xlabel()
+
+
+@pytest.mark.parametrize("boundary", ["zero", "periodic", "reflective"])
+@pytest.mark.parametrize("shape", [(5, 4), (4, 7), (3, 3)])
+def test_a_border_is_judged_alike_by_axes_and_by_the_whole_product(boundary, shape):
+    local = np.random.default_rng(5)
+    psf = np.outer(local.random(shape[0]), local.random(shape[1]))
+    whole, x = convolution(psf, (30, 33), boundary), local.normal(size=(30, 33))
+    b = local.normal(size=x.shape)
+    reach = psf.shape[0] // 2
+    residual = (b - (whole @ x.ravel()).reshape(x.shape)) ** 2
+    np.testing.assert_allclose(_strip(whole, x, b, 0, reach), residual[:reach], rtol=1e-10)
+
+
+def test_noiseless_data_leave_no_doubt_about_the_border():
+    A = convolution(gaussian_psf(1.0), (20, 24))
+    x = np.kron(np.arange(20.0).reshape(4, 5), np.ones((5, 5)))[:, :24].ravel()
+    with pytest.warns(ChoiceWarning, match="λ = 0"):
+        answer = reconstruct(A, A @ x, L="laplacian")
+    assert [f.code for f in answer.findings] == ["edge"]

@@ -1,0 +1,256 @@
+"""Kernel ridge regression that chooses λ, and if asked the kernel's width, itself."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from elltwo.errors import UsageError, unknown_option
+from elltwo.estimators.kernel import KernelRidge, checked, kernel_of
+from elltwo.estimators.kernels import Kernel, default_gamma, gamma_family, transformer_of
+from elltwo.factoring.kernel import factor_kernel, factor_kernel_values
+from elltwo.selecting import select
+from elltwo.selecting.joint import OBJECTIVES, optimize_kernel
+from elltwo.selecting.registry import find_rule
+from elltwo.shrinking import shrink
+from elltwo.shrinking.direct import solve_kernel
+
+APPROXIMATIONS = (None, "nystroem", "fourier")
+
+
+class KernelRidgeCV(KernelRidge):
+    """Kernel ridge regression whose strength, and if asked whose kernel width, the data choose.
+
+    minimise Σᵢ wᵢ (yᵢ − f(xᵢ))² + α ‖f‖²_H; every α is scored from one eigendecomposition of K.
+
+    Parameters
+    ----------
+    alphas : "auto" or (L,)
+        Strengths to choose among, or a grid from the spectrum, refined.
+    rule : "loo" (exact leave-one-out), "gcv", "rgcv" or "evidence"
+        gcv, rgcv and evidence need eigenvalues only, which cost half.
+    parameters : "fixed" or "optimize"
+        Choose gamma jointly with alpha by gradient of the rule ("loo" or "evidence").
+    approximation : None, "nystroem" or "fourier"
+        Features in place of the kernel when n is large; `approximation_error_` says what they cost.
+    n_components : int
+        How many features.
+    alpha_per_target : bool
+    kernel, gamma, degree, coef0, kernel_params, random_state
+
+    Attributes
+    ----------
+    alpha_ : float or (t,). gamma_ : float or None. best_score_ : float, the rule's value (lower is better).
+    rotated_, spectrum_, selection_, solution_ : the shared facts; norm is the RKHS norm.
+    approximation_error_ : float or None, (tr K − tr K̂)/tr K.
+    sigma2_ : (t,) noise variance of the Gaussian-process reading, α yᵀ(K + α)⁻¹y/n.
+
+    Source: Golub, Heath & Wahba (1979); Rasmussen & Williams (2006) ch. 2 and 5; Williams & Seeger (2001).
+    """
+
+    def __init__(  # type: ignore[no-untyped-def]
+        self,
+        alphas="auto",
+        *,
+        kernel="rbf",
+        gamma=None,
+        degree=3,
+        coef0=1,
+        kernel_params=None,
+        rule="loo",
+        parameters="fixed",
+        approximation=None,
+        n_components=400,
+        alpha_per_target=False,
+        random_state=None,
+    ):
+        super().__init__(kernel=kernel, gamma=gamma, degree=degree, coef0=coef0, kernel_params=kernel_params)
+        del self.alpha
+        self.alphas = alphas
+        self.rule = rule
+        self.parameters = parameters
+        self.approximation = approximation
+        self.n_components = n_components
+        self.alpha_per_target = alpha_per_target
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> KernelRidgeCV:
+        """Choose the strength, then solve; X (n, p) or, precomputed, (n, n); y (n,) or (n, t)."""
+        if self.approximation not in APPROXIMATIONS:
+            raise unknown_option("approximation", self.approximation, APPROXIMATIONS)
+        X, b, root, single = checked(self, X, y, sample_weight)
+        self.X_fit_, self.gamma_ = X, self.gamma
+        self.approximation_error_: float | None = None
+        if self.parameters == "optimize":
+            self.gamma_ = self._optimized_gamma(X, b, root)
+        elif self.parameters != "fixed":
+            raise unknown_option("parameters", self.parameters, ("fixed", "optimize"))
+        if self.approximation is not None:
+            self._fit_features(X, b, root)
+        else:
+            self._fit_kernel(self._kernel(), X, b, root)
+        self.spectrum_ = self.rotated_.spectrum
+        chosen = self.selection_.alpha
+        self.alpha_ = chosen.copy() if self.alpha_per_target else float(chosen[0])
+        self.best_score_ = float(np.mean(self.selection_.score))
+        if single:
+            self.dual_coef_ = self.dual_coef_.ravel()
+        return self
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Posterior mean f(x) (m,) or (m, t), and with ``return_std`` its standard deviation, noise excluded.
+
+        Under f ~ GP(0, σ²k/α): var f(x) = (σ²/α)(k(x, x) − k(x)ᵀ(K + αW⁻¹)⁻¹k(x)).
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse=("csr", "csc"), reset=False)
+        rows = self._features(X) if self.approximation is not None else self._kernel()(X, self.X_fit_)
+        mean = rows @ self.dual_coef_
+        if not return_std:
+            return mean
+        variance = self._prior_variance(X, rows) - self._explained(rows)
+        std = np.sqrt(np.maximum(variance, 0.0))
+        return mean, (std[:, 0] if mean.ndim == 1 else std)
+
+    def plot_selection(self) -> Any:
+        """Every rule's curve over λ and what each would choose; a matplotlib Figure."""
+        check_is_fitted(self)
+        # the drawing room lies above this one and imports go down: its name is looked up when it is needed
+        draw = import_module("elltwo.reporting.figures").draw
+        facts = {"rotated": self.rotated_, "selection": self.selection_, "solution": self.solution_}
+        return draw("selection", **facts)
+
+    def report(self, path: str | os.PathLike[str], title: str = "Kernel ridge regression") -> None:
+        """Write a page: λ and why, the rules' curves, the Picard plot and the findings (first target).
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written.
+        """
+        check_is_fitted(self)
+        kernel = (
+            self.kernel if isinstance(self.kernel, str) else getattr(self.kernel, "__name__", "a function")
+        )
+        gamma = "default" if self.gamma_ is None else f"{self.gamma_:.4g}"
+        lost = self.approximation_error_
+        import_module("elltwo.reporting.spectral").write_spectral(
+            path,
+            rotated=self.rotated_,
+            solution=self.solution_,
+            selection=self.selection_,
+            title=title,
+            noise=float(np.sqrt(self.sigma2_[0])),
+            facts=[
+                ("kernel", f"{kernel}, gamma {gamma}"),
+                *(
+                    []
+                    if lost is None
+                    else [("approximation", f"{self.approximation}, {100 * lost:.2g} % of tr K lost")]
+                ),
+            ],
+        )
+
+    def _kernel(self) -> Kernel:
+        return replace(kernel_of(self), gamma=self.gamma_)
+
+    def _fit_kernel(self, kernel: Kernel, X: Any, b: np.ndarray, root: np.ndarray | None) -> None:
+        K = kernel(X)
+        cheap = find_rule(self.rule).cheap
+        self.rotated_ = (factor_kernel_values if cheap else factor_kernel)(K, b, root)
+        self._select(b)
+        self.dual_coef_ = solve_kernel(K, b, self.selection_.alpha, root)
+        self.solution_ = self._solution(np.zeros((0, b.shape[1])))
+
+    def _fit_features(self, X: Any, b: np.ndarray, root: np.ndarray | None) -> None:
+        from elltwo.factoring import factor
+        from elltwo.facts.problem import Problem
+
+        self._transformer = transformer_of(self).fit(X)
+        Z = np.asarray(self._transformer.transform(X))
+        diagonal = self._kernel().diagonal(X)
+        self.approximation_error_ = float(abs(np.sum(diagonal) - np.sum(Z**2)) / np.sum(diagonal))
+        self.rotated_ = factor(Problem(Z, b, None if root is None else root**2, intercept=False))
+        self._select(b)
+        self.solution_ = shrink(self.rotated_, self.selection_.alpha)
+        self.dual_coef_ = self.solution_.coef
+
+    def _select(self, b: np.ndarray) -> None:
+        alphas = (
+            None
+            if isinstance(self.alphas, str) and self.alphas == "auto"
+            else np.asarray(self.alphas, dtype=float)
+        )
+        per_target = bool(self.alpha_per_target)
+        self.selection_ = select(self.rotated_, self.rule, alphas=alphas, per_target=per_target)
+        alpha = self.selection_.alpha
+        n = b.shape[0]
+        left = alpha / (self.rotated_.spectrum.s[:, None] ** 2 + alpha)
+        self.sigma2_ = (self.rotated_.rest + np.sum(left * self.rotated_.z**2, axis=0)) / n
+
+    def _solution(self, none: np.ndarray) -> Any:
+        """The facts at the chosen strength; the coefficients are dual."""
+        bare = replace(self.rotated_, spectrum=replace(self.rotated_.spectrum, map=_Zero(none)))
+        return replace(shrink(bare, self.selection_.alpha), coef=self.dual_coef_)
+
+    def _optimized_gamma(self, X: Any, b: np.ndarray, root: np.ndarray | None) -> float:
+        if root is not None or self.approximation is not None:
+            raise UsageError(
+                "parameters='optimize' takes neither weights nor an approximation: leave them out"
+            )
+        rule = self.rule if self.rule in OBJECTIVES else "loo"
+        kernel = kernel_of(self)
+        start = default_gamma(kernel, X)
+        rotated = factor_kernel_values(replace(kernel, gamma=start)(X), b)
+        alpha = float(select(rotated, "gcv", per_target=False, others=False).alpha[0])
+        top = float(rotated.spectrum.s[0]) ** 2
+        first = np.log(np.clip(alpha, 1e-8 * top, top))
+        self.joint_ = optimize_kernel(
+            gamma_family(kernel, X), b, np.array([np.log(start)]), float(first), rule
+        )
+        return float(np.exp(self.joint_.parameters[0]))
+
+    def _features(self, X: Any) -> np.ndarray:
+        return np.asarray(self._transformer.transform(X))
+
+    def _prior_variance(self, X: Any, rows: np.ndarray) -> np.ndarray:
+        if self.kernel == "precomputed":
+            raise UsageError(
+                "a standard deviation needs k(x, x), which a precomputed kernel does not say: pass a kernel"
+            )
+        diagonal = (rows**2).sum(axis=1) if self.approximation is not None else self._kernel().diagonal(X)
+        return diagonal[:, None] * (self.sigma2_ / self.selection_.alpha)
+
+    def _explained(self, rows: np.ndarray) -> np.ndarray:
+        """(m, t) (σ²/α) k(x)ᵀ(K + αW⁻¹)⁻¹k(x), or its counterpart for features."""
+        alpha = self.selection_.alpha
+        K = None if self.approximation is not None else self._kernel()(self.X_fit_)
+        out = np.empty((rows.shape[0], alpha.size))
+        for j, a in enumerate(alpha):
+            if K is None:
+                V, s = self.spectrum_.map.toarray(), self.spectrum_.s
+                quadratic = (rows @ V) ** 2 @ (s**2 / (s**2 + a))
+            else:
+                quadratic = np.einsum(
+                    "ij,ji->i", rows, solve_kernel(K, rows.T, np.array([a]), self.spectrum_.root)
+                )
+            out[:, j] = quadratic * self.sigma2_[j] / a
+        return out
+
+
+class _Zero:
+    """A map without coefficients, for solutions whose coefficients were solved for directly."""
+
+    def __init__(self, none: np.ndarray) -> None:
+        self.none = none
+
+    def __matmul__(self, y: np.ndarray) -> np.ndarray:
+        return self.none
+
+    def toarray(self) -> np.ndarray:
+        return self.none
