@@ -264,22 +264,28 @@ def mixed_jobs(base: Path) -> list[Row]:
 
 
 def cluster_job(path: Path) -> list[Row]:
-    """Two Dask workers against one process, wall time, the cluster already up."""
+    """Two Dask workers against one process, the cluster already up: by the clock, and by the busiest worker's CPU.
+
+    The clock needs two free cores; CPU seconds say what it would show on them, less what waiting costs.
+    """
     from elltwo.scale.dask import cluster, run_on_dask
     from elltwo.scale.job import plan_job
     from elltwo.scale.passing import run_job
 
     job = plan_job(os.fspath(path), "y")
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     run_job(job)
-    alone = time.perf_counter() - start
+    alone, alone_cpu = time.perf_counter() - start, time.process_time() - cpu
     with cluster(workers=2) as client:
         run_on_dask(job, client=client)
-        start = time.perf_counter()
+        start, before = time.perf_counter(), client.run(time.process_time)
         run_on_dask(job, client=client)
-        two = time.perf_counter() - start
+        two, after = time.perf_counter() - start, client.run(time.process_time)
+    busiest = max(after[worker] - before[worker] for worker in after)
+    name = f"{ROWS:,} x {COLUMNS} Parquet"
     return [
-        at_least(f"{ROWS:,} x {COLUMNS} Parquet, wall time", "2 Dask workers vs one process", two, alone, 1.6)
+        at_least(f"{name}, wall time", "2 Dask workers vs one process", two, alone, 1.6),
+        at_least(f"{name}, CPU", "busiest of 2 Dask workers vs one process", busiest, alone_cpu, 1.6),
     ]
 
 

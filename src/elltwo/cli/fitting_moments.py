@@ -52,6 +52,12 @@ def facts(found: Any, data: str, asked: Asked) -> Fitted:
     from elltwo.diagnosing import diagnose
     from elltwo.shrinking.path import shrink
 
+    if found.derived:
+        made = ", ".join(name for d in found.derived for name in d.names[:1])
+        raise UsageError(
+            f"these moments hold columns made from columns ({made}), which a model file cannot carry: leave them "
+            "out with --drop, or fit and predict in Python with elltwo.scale.commands.fit_moments"
+        )
     d = found.design
     lower, upper = intervals(found.rotated, found.solution)
     spread = np.sqrt(np.maximum(d.yy / d.weight - (d.first_y / d.weight) ** 2, 0.0))

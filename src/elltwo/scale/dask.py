@@ -5,6 +5,7 @@ This is the one file that imports dask, and it does so when a function is called
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -73,6 +74,7 @@ def cluster(address: str | None = None, workers: int = 2, client: Client | None 
             processes=True,
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,  # a worker that is closed says so with a traceback; errors travel home
         ) as local,
         Client(local) as here,
     ):
