@@ -16,6 +16,11 @@ RULES = {
     "mallows": "Mallows' Cp",
     "aicc": "the corrected Akaike criterion",
     "discrepancy": "the discrepancy principle",
+    "srgcv": "strong robust generalized cross-validation",
+    "wgcv": "weighted generalized cross-validation",
+    "lcurve": "the corner of the L-curve",
+    "quasi": "quasi-optimality",
+    "ncp": "the whiteness of the residuals",
 }
 
 

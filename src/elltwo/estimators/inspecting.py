@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from scipy import sparse, stats
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from elltwo.errors import InputError, MissingRows, UsageError, unknown_option
+from elltwo.estimators.drawing import Drawn
 from elltwo.estimators.honest import nested_of
 from elltwo.facts.problem import Problem
 from elltwo.facts.rotated import Rotated
@@ -42,7 +42,7 @@ class Interval:
     high: np.ndarray
 
 
-class Inspected:
+class Inspected(Drawn):
     """Methods that read the shared objects of a fit; every one says what it needs where it is not there."""
 
     # -- the path -------------------------------------------------------------------------------
@@ -178,38 +178,6 @@ class Inspected:
         """
         check_is_fitted(self)
         return nested_of(self._fit, self._rows("nested_score"), folds, seed)
-
-    # -- figures --------------------------------------------------------------------------------
-
-    def plot_path(self, **options: Any) -> Any:
-        """Coefficients over λ; a matplotlib Figure. The report draws it with the same code."""
-        return self._figure("path", options)
-
-    def plot_selection(self, **options: Any) -> Any:
-        """Every rule's curve over λ and what each would choose; a matplotlib Figure."""
-        return self._figure("selection", options)
-
-    def plot_shrinkage(self, **options: Any) -> Any:
-        """Filter factors s²/(s² + λ) per direction; a matplotlib Figure."""
-        return self._figure("shrinkage", options)
-
-    def plot_geometry(self, **options: Any) -> Any:
-        """Contours and sphere in the two strongest directions; a matplotlib Figure."""
-        return self._figure("geometry", options)
-
-    def _figure(self, which: str, options: dict[str, Any]) -> Any:
-        r = self._spectral(f"plot_{which}")
-        # The drawing room lies above this one and imports go down: the name is looked up when a person asks
-        # for a picture, so that neither the floors nor the import time change.
-        figures = import_module("elltwo.reporting.figures")
-        return figures.draw(
-            which,
-            rotated=r,
-            selection=self.selection_,
-            solution=self.solution_,
-            names=getattr(self, "feature_names_in_", None),
-            **options,
-        )
 
     # -- what the above stand on ----------------------------------------------------------------
 

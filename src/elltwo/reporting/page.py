@@ -43,7 +43,7 @@ def environment() -> Any:
         lstrip_blocks=True,
     )
     env.filters.update(shown=words.shown, percent=lambda x: words.percent(words.num(x)), whole=words.whole)
-    env.globals.update(rule_names=words.RULE_NAMES)
+    env.filters.update(rule=words.rule_name)
     return env
 
 

@@ -18,7 +18,19 @@ RULE_NAMES = {
     "mallows": "Mallows",
     "aicc": "AICc",
     "discrepancy": "discrepancy",
+    "wgcv": "weighted GCV",
+    "lcurve": "L-curve",
+    "quasi": "quasi-optimality",
+    "ncp": "whiteness of residuals",
+    "target_df": "its degrees of freedom",
+    "radius": "its radius",
+    "length_fraction": "its length",
 }
+
+
+def rule_name(rule: str) -> str:
+    """A rule as a page names it; one of the reader's own keeps its name."""
+    return RULE_NAMES.get(rule, printable(rule))
 
 
 def plain(value: Any) -> Any:

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from elltwo.cli.main import main
+from elltwo.reporting.words import rule_name
 
 from .running import DATA, run, spawn
 
@@ -29,6 +30,18 @@ def table(name, target):
     values = np.array([[float(v) for v in line.split(",")] for line in lines[1:]])
     at = names.index(target)
     return np.delete(values, at, axis=1), values[:, at]
+
+
+@pytest.mark.parametrize(
+    "rule", ["gcv", "rgcv", "srgcv", "wgcv", "lcurve", "quasi", "ncp", "evidence", "aicc"]
+)
+def test_every_rule_names_itself_in_terminal_and_report(rule, capsys, tmp_path):
+    ran = run(
+        capsys, "fit", DATA / "hald.csv", "-t", "y", "--rule", rule, "--report", tmp_path / "r.html", "-q"
+    )
+    assert ran.code == 0, ran.err
+    assert "the rule" not in ran.out
+    assert f"chosen by {rule_name(rule)}" in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("name", "target"), CLASSIC)

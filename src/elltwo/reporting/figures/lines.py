@@ -8,7 +8,7 @@ import numpy as np
 
 from elltwo.reporting.figures.axes import empty, numbers, side_labels, strength_axis, zero_line
 from elltwo.reporting.figures.style import ACCENT, FAINT, GREEN, MUTED, ORANGE, SERIES, canvas, styled
-from elltwo.reporting.words import RULE_NAMES, num, nums, printable
+from elltwo.reporting.words import num, nums, printable, rule_name
 
 NAMED = 8
 TOP = 1.25
@@ -64,7 +64,7 @@ def selection(report: dict[str, Any]) -> Any:
         own = rule == data["rule"]
         y = np.sqrt(np.maximum(height, 0.0))
         ax.plot(alphas, np.where(y <= 3, y, np.nan), color=colour, lw=2.4 if own else 1.3,
-                zorder=3 if own else 2, label=RULE_NAMES.get(rule, rule) + (" (decides)" if own else ""),
+                zorder=3 if own else 2, label=rule_name(rule) + (" (decides)" if own else ""),
                 gid=f"rule-{rule}")  # fmt: skip
         choice = num(data["choices"].get(rule))
         if alphas.size and alphas[0] <= choice <= alphas[-1]:

@@ -16,7 +16,7 @@ import numpy as np
 from elltwo.diagnosing.view import View
 from elltwo.reporting.parts.coefficients import per_sd, unregularized
 from elltwo.reporting.parts.error import ErrorRule
-from elltwo.reporting.words import RULE_NAMES
+from elltwo.reporting.words import rule_name
 from elltwo.shrinking.path import coefficients
 
 NUMBERS = 40_000  # of V that a page carries: 320 kB, 427 kB as base64
@@ -121,7 +121,7 @@ def error_polynomial(rule: ErrorRule, alphas: np.ndarray) -> dict[str, Any]:
     ends = rule(np.array([0.0, np.inf]))
     return {
         "rule": rule.name,
-        "words": f"typical error ({RULE_NAMES[rule.name]})",
+        "words": f"typical error ({rule_name(rule.name)})",
         "low": low,
         "high": high,
         "values": packed(values),
