@@ -23,13 +23,17 @@ class Move:
 
 @dataclass(frozen=True)
 class Rebalanced:
-    """Sum of squares of all trainable parameters before and after, and how far the outputs moved (relative)."""
+    """Sum of squares of all trainable parameters before and after, and how far the outputs moved (relative).
+
+    ``left_out``: symmetries that hold nearly, or in train mode only, and were not used.
+    """
 
     before: float
     after: float
     change: float
     moves: tuple[Move, ...]
     sweeps: int
+    left_out: tuple[str, ...] = ()
 
     def penalty(self, weight_decay: float) -> float:
         """(weight_decay/2) ||w||^2 after the move: for balanced pairs, weight_decay * sum_j |v_j| ||u_j||."""
@@ -41,4 +45,5 @@ class Rebalanced:
             f"(relative change {self.change:.1e}, {self.sweeps} sweeps)"
         )
         lines = [f"  {m.symmetry}: {m.before:.6g} -> {m.after:.6g} ({m.units} units)" for m in self.moves]
+        lines += [f"  not used, for it holds nearly or in one mode only: {s}" for s in self.left_out]
         return "\n".join([head, *lines])

@@ -276,3 +276,34 @@ def test_couple_refuses_what_has_no_answer():
         elltwo.couple("t.*", "head", plan=plan, ratio=1)
     with pytest.raises(UsageError, match="no second moments"):
         elltwo.couple("t.*", "h*", plan=plan, ratio=1, optimizer=torch.optim.AdamW(model.parameters()))
+
+
+def test_a_symmetry_that_an_eps_breaks_is_left_out_and_the_exact_ones_are_used():
+    class Tied(nn.Module):
+        """W e_i -> norm -> ReLU layers -> W^T: W^+1 gain^-1 holds up to the norm's eps, the ReLU pair exactly."""
+
+        def __init__(self):
+            super().__init__()
+            self.w, self.n = nn.Embedding(7, 4), nn.LayerNorm(4, eps=1e-3, bias=False)
+            self.a, self.b = nn.Linear(4, 6, bias=False), nn.Linear(6, 4, bias=False)
+
+        def forward(self, ids):
+            return self.b(self.a(self.n(self.w(ids))).relu()) @ self.w.weight.t()
+
+    model, ids = Tied().double(), torch.arange(7)
+    before = model(ids).detach()
+    done = elltwo.rebalance(model, ids)
+    assert done.change <= 1e-12
+    assert torch.allclose(model(ids), before, atol=1e-12)
+    assert done.after < done.before
+    assert len(done.left_out) == 1
+    assert "w.weight" in done.left_out[0]
+    assert "not used" in str(done)
+
+
+def test_a_transposed_convolution_is_balanced_unit_by_unit():
+    model = nn.Sequential(nn.ConvTranspose2d(3, 6, 3), nn.ReLU(), nn.Conv2d(6, 2, 3)).double()
+    done = elltwo.rebalance(model, torch.randn(4, 3, 5, 5).double())
+    (move,) = done.moves
+    assert move.units == 6
+    assert move.after == pytest.approx(move.path_norm, rel=1e-12)

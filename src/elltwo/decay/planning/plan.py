@@ -133,7 +133,7 @@ def _policy(
 
 def traced_roles(
     model: nn.Module, tensors: Mapping[str, torch.Tensor], batch: Any, forward: Any, loss: Any
-) -> dict[int, str]:
+) -> dict[int, Role]:
     """Role per parameter id, of the parameters that the batch touches.
 
     Raises
@@ -146,7 +146,7 @@ def traced_roles(
             "no batch was given and the model documents none: pass the batch of one training step"
         )
     roles = _trace(model, tensors, batch, forward, loss).roles
-    return {i: r.role for i, r in roles.items() if r.role != "unused"}
+    return {i: r for i, r in roles.items() if r.role != "unused"}
 
 
 def _trace(

@@ -12,8 +12,8 @@ import torch
 class Sketch:
     """One tensor under K random output cotangents y_k, with g_k = d<y_k, f>/dw.
 
-    whole (K,): <w, g_k>.  rows (K, r): its parts per output unit.  columns (K, c) or None: per input
-    column.  spread (K,), row_spread (K, r): sum_j (w_j g_kj)^2.  size: largest root mean square of g_k.
+    whole (K,): <w, g_k>.  rows (K, r): its parts per output unit.  columns (K, c) or None: per
+    input.  spread (K,), row_spread (K, r): sum_j (w_j g_kj)^2.  size: largest root mean square of g_k.
     """
 
     whole: torch.Tensor
@@ -72,7 +72,7 @@ def _reduce(w: torch.Tensor, g: torch.Tensor, columns: bool, axis: int) -> Sketc
     g = g.to_dense() if g.is_sparse else g
     product = (w.conj() * g).real if w.is_complex() else w * g
     rows = product.movedim(axis, 0).flatten(1) if product.dim() > 1 else product.reshape(-1, 1)
-    column = product.transpose(0, 1).reshape(product.shape[1], -1).sum(1) if columns and w.dim() > 1 else None
+    column = product.movedim(1 - axis, 0).flatten(1).sum(1) if columns and w.dim() > 1 else None
     size = float(g.abs().square().mean().sqrt()) if g.numel() else 0.0
     return Sketch(product.sum(), rows.sum(1), column, rows.square().sum(), rows.square().sum(1), size)
 

@@ -115,7 +115,7 @@ def is_vector(tensor: torch.Tensor) -> bool:
 
 def out_axis(op: str, slot: str, used: torch.Tensor, leaf: torch.Tensor) -> int:
     """The axis of ``leaf`` that counts output units where ``used``, a view of it, fills ``slot`` of ``op``."""
-    if op.startswith("conv_transpose"):
+    if op.startswith("conv_transpose") and slot == "weight":
         return 1
     if leaf.dim() != 2 or used.dim() < 2:
         return 0

@@ -30,11 +30,12 @@ POINTS = 4  # at one point dead units leave directions in the null space that ar
 
 @dataclass(frozen=True)
 class Lab:
-    """The sketches behind a set of symmetries, and the experiment that made them."""
+    """The sketches behind a set of symmetries, the experiment that made them, and each tensor's output axis."""
 
     experiment: Experiment
     tensors: Mapping[str, torch.Tensor]
     sketches: Mapping[str, Sketch]
+    axes: Mapping[str, int]
 
 
 def symmetries(
@@ -68,17 +69,19 @@ def study(model: nn.Module, batch: Any, forward: Any, loss: Any, seed: int, colu
         raise InputError("symmetries need real values: build the model (or a small copy) off the meta device")
     roles = traced_roles(core, tensors, batch, forward, loss)
     live = {n: t for n, t in tensors.items() if t.requires_grad and id(t) in roles}
-    experiment = Experiment(core, batch, forward, loss, roles, seed)
+    axes = {n: roles[id(t)].out_axis for n, t in live.items()}
+    experiment = Experiment(core, batch, forward, loss, {i: r.role for i, r in roles.items()}, seed)
     count = (len(live) + 8) // POINTS + 2
     made: list[dict[str, Sketch]] = []
     try:
         for point in range(POINTS):
             with replace(experiment, seed=seed + 10 * point).prepared() as lab:
-                made.append(sketch(lab.outputs(), live, count=count, seed=lab.seed + 5, columns=columns))
+                outputs = lab.outputs()
+                made.append(sketch(outputs, live, count=count, seed=lab.seed + 5, columns=columns, axes=axes))
     except RuntimeError as error:
         text = str(error).split("\n")[0][:160]
         raise InputError(f"the model cannot be differentiated in float64 on this batch: {text}") from error
-    return Lab(experiment, live, joined(made))
+    return Lab(experiment, live, joined(made), axes)
 
 
 def find(lab: Lab) -> Symmetries:

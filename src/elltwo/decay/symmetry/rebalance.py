@@ -54,37 +54,63 @@ def rebalance(
     With ``units`` a symmetry that holds hidden unit by hidden unit is balanced unit by unit. Optimizer
     state is not transformed: rebalance before training, or build the optimizer anew.
 
+    A symmetry that would move the outputs (float64, eps as written, train and eval mode) by more than
+    ``tolerance`` is left out, and named in the answer.
+
     Raises
     ------
     InputError
-        If the outputs (float64, train and eval mode) would move by more than ``tolerance``; the model is
-        then as before.
+        If every symmetry found would; the model is then as before.
     """
     lab = study(model, batch, forward, None, seed, columns=True)
     found = [s for s in find(lab) if s.kind == "rescaling"]
     generators = [_generator(s, lab, units) for s in found]
-    weights = {n: t.detach().to(torch.float64, copy=True) for n, t in lab.tensors.items()}
-    start = {n: w.clone() for n, w in weights.items()}
-    sweeps = _balance(weights, generators)
-    change = max(_change(lab.experiment, lab.tensors, weights, train) for train in (True, False))
+    start = {n: t.detach().to(torch.float64, copy=True) for n, t in lab.tensors.items()}
+    used, weights, sweeps, change = generators, *_balanced(start, generators, lab)
     if not change <= tolerance:
-        raise InputError(
-            f"rebalancing would move the outputs by {change:.1e} (more than {tolerance:g}): the symmetries of this "
-            "model hold only in train mode, or up to rounding (float32 casts inside: tolerance=1e-6); nothing changed"
-        )
+        used = [g for g in generators if _holds(g, start, lab, tolerance)]
+        weights, sweeps, change = _balanced(start, used, lab)
+        if not (used and change <= tolerance):
+            raise InputError(
+                f"rebalancing would move the outputs by more than {tolerance:g}: the symmetries of this model "
+                "hold only in train mode, up to an eps, or up to rounding (float32 casts inside: tolerance=1e-6); "
+                "nothing changed"
+            )
     with torch.no_grad():
         for name, tensor in lab.tensors.items():
             tensor.copy_(weights[name])
-    moves = tuple(_move(g, start, weights) for g in generators)
-    return Rebalanced(_square(start), _square(weights), change, moves, sweeps)
+    left_out = tuple(str(g.symmetry) for g in generators if g not in used)
+    moves = tuple(_move(g, start, weights) for g in used)
+    return Rebalanced(_square(start), _square(weights), change, moves, sweeps, left_out)
+
+
+def _balanced(start: Weights, generators: list[Generator], lab: Lab) -> tuple[Weights, int, float]:
+    """Weights at the minimum, sweeps taken, and how far the outputs move."""
+    weights = {n: w.clone() for n, w in start.items()}
+    sweeps = _balance(weights, generators)
+    return weights, sweeps, _moved_outputs(weights, lab)
+
+
+def _moved_outputs(weights: Weights, lab: Lab) -> float:
+    return max(_change(lab.experiment, lab.tensors, weights, train) for train in (True, False))
+
+
+def _holds(g: Generator, start: Weights, lab: Lab, tolerance: float) -> bool:
+    """Does this symmetry alone, taken half a unit of log-scale, keep the outputs?"""
+    weights = dict(start)
+    step = torch.full((g.units,), 0.5, dtype=torch.float64)
+    for name, axis, s in g.parts:
+        scale = _along(s * (step if axis is not None else step[:1]), axis, start[name].dim()).exp()
+        weights[name] = weights[name] * scale.to(start[name].device)
+    return _moved_outputs(weights, lab) <= tolerance
 
 
 def _generator(symmetry: Symmetry, lab: Lab, units: bool) -> Generator:
     whole = Generator(symmetry, tuple((n, None, s) for n, s in symmetry.exponents), 1)
     if not units:
         return whole
-    for rows in (1, -1):  # which sign scales rows; the other scales columns
-        parts = tuple((n, 0 if s * rows > 0 else 1, s) for n, s in symmetry.exponents)
+    for sign in (1, -1):  # which sign scales output units; the other scales what comes in
+        parts = tuple((n, abs(lab.axes[n] - (s * sign < 0)), s) for n, s in symmetry.exponents)
         sides = {lab.tensors[n].shape[a] if lab.tensors[n].dim() > a else -1 for n, a, _ in parts}
         if len(sides) == 1 and -1 not in sides and _holds_by_unit(parts, lab):
             return Generator(symmetry, parts, sides.pop())
@@ -92,11 +118,11 @@ def _generator(symmetry: Symmetry, lab: Lab, units: bool) -> Generator:
 
 
 def _holds_by_unit(parts: tuple[tuple[str, int | None, int], ...], lab: Lab) -> bool:
-    """sum_i s_i <w_i, g_i> = 0 for each unit's rows and columns alone."""
+    """sum_i s_i <w_i, g_i> = 0 for each unit's own outgoing and incoming weights."""
     terms = []
     for name, axis, s in parts:
         seen = lab.sketches[name]
-        part = seen.rows if axis == 0 else seen.columns
+        part = seen.rows if axis == lab.axes[name] else seen.columns
         if part is None:
             return False
         terms.append(s * part)
@@ -174,7 +200,7 @@ def _move(g: Generator, start: Weights, weights: Weights) -> Move:
     held = [n for n, _, _ in g.parts]
     path = None
     if all(axis is not None for _, axis, _ in g.parts) and {abs(s) for _, _, s in g.parts} == {1}:
-        sides = [sum(_unit_squares(start[n], a) for n, a, _ in g.parts if a == side) for side in (0, 1)]
+        sides = [sum(_unit_squares(start[n], a) for n, a, s in g.parts if s == sign) for sign in (1, -1)]
         path = float(2 * (sides[0].sqrt() * sides[1].sqrt()).sum())  # type: ignore[union-attr]  # sums of tensors
     return Move(
         str(g.symmetry),
