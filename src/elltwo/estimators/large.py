@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from elltwo.errors import unknown_option
+from elltwo.errors import InputError, unknown_option
 from elltwo.facts.selection import Selection
 from elltwo.selecting.stochastic import LargeScore, large_kfold, stochastic_gcv
 from elltwo.shrinking.krylov import normal_equations
@@ -72,6 +72,13 @@ class SparseRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """Choose λ and solve; X (n, p) sparse or dense, y (n,) or (n, t)."""
         if self.rule not in RULES:
             raise unknown_option("rule for large designs", self.rule, RULES)
+        for name, value, least in (
+            ("probes", self.probes, 1),
+            ("cv", self.cv, 2),
+            ("n_alphas", self.n_alphas, 1),
+        ):
+            if not isinstance(value, int | np.integer) or value < least:
+                raise InputError(f"{name} must be a whole number of at least {least}; got {value!r}")
         X, y = validate_data(self, X, y, accept_sparse="csr", multi_output=True, y_numeric=True, dtype=float)
         b = np.asarray(y, dtype=float).reshape(len(y), -1)
         w = (

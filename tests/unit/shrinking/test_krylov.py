@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from elltwo.errors import AccuracyWarning, UsageError
+from elltwo.errors import AccuracyWarning, InputError, UsageError
 from elltwo.estimators.large import SparseRidgeCV
 from elltwo.factoring import factor
 from elltwo.facts.problem import Problem
@@ -73,3 +73,9 @@ def test_too_few_iterations_are_said(monkeypatch):
 def test_an_unknown_rule_is_refused():
     with pytest.raises(UsageError, match="unknown rule for large designs 'loo'"):
         SparseRidgeCV(rule="loo").fit(A, B)
+
+
+@pytest.mark.parametrize("options", [{"probes": 0}, {"rule": "kfold", "cv": 1}, {"n_alphas": 0}], ids=str)
+def test_a_count_that_is_too_small_is_refused(options):
+    with pytest.raises(InputError, match="at least"):
+        SparseRidgeCV(**options).fit(sparse.eye_array(6, format="csr"), np.arange(6.0))
