@@ -82,7 +82,7 @@ def run() -> list[Row]:
         start = time.perf_counter()
         expected = fit_moments(files, "y").coef
         alone = time.perf_counter() - start
-        for name, engine in (("Spark", spark), ("Ray", ray)):
+        for name, engine in (("Ray", ray), ("Spark", spark)):
             code = recipe(name).replace(PLACE, files)
             try:
                 with engine() as names:

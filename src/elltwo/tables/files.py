@@ -11,9 +11,10 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from elltwo.errors import DataError, OutputError
+from elltwo.tables.remote import filesystem_of, is_remote, list_remote
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -123,6 +124,10 @@ def list_files(source: object) -> tuple[DataFile, ...]:
 def _list_one(path: str) -> tuple[DataFile, ...]:
     if path == "-":
         return (DataFile("-", "unknown"),)
+    if is_remote(path) and (below := list_remote(path)) is not None:
+        if path.endswith("/"):
+            return _tables(path, below, path)
+        return tuple(DataFile(p, format_of(p), _partition(p.partition("://")[2])) for p in below)
     if is_remote(path) or os.path.isfile(path):
         return (DataFile(path, format_of(path)),)
     if os.path.isdir(path):
@@ -152,13 +157,20 @@ def _nearby(path: str) -> str:
 
 
 def _folder(path: str) -> tuple[DataFile, ...]:
-    found = []
-    for root, folders, names in os.walk(path):
-        folders[:] = sorted(f for f in folders if not f.startswith((".", "_")))
-        found += [os.path.join(root, n) for n in names if not n.startswith((".", "_")) and suffix_format(n)]
+    return _tables(path, sorted(os.path.join(r, n) for r, _, names in os.walk(path) for n in names), path)
+
+
+def _tables(path: str, below: Sequence[str], base: str) -> tuple[DataFile, ...]:
+    """The tables among the files below a folder, hidden ones left out; ``key=value`` names are partitions."""
+    inside = {p: p[len(base) :].lstrip("/" + os.sep) for p in below}
+    found = [
+        p
+        for p in below
+        if suffix_format(p) and not any(n.startswith((".", "_")) for n in Path(inside[p]).parts)
+    ]
     if not found:
         raise DataError(f"the folder {path!r} holds no table: elltwo reads {READS}")
-    files = tuple(DataFile(p, format_of(p), _partition(os.path.relpath(p, path))) for p in sorted(found))
+    files = tuple(DataFile(p, format_of(p), _partition(inside[p])) for p in found)
     if len(formats := sorted({f.format for f in files})) > 1:
         raise DataError(
             f"the folder {path!r} mixes {' and '.join(formats)} files: name one kind, as in '{path}/*.parquet'"
@@ -202,37 +214,17 @@ def format_of_bytes(start: bytes) -> str:
     return "arrow" if start.startswith(b"ARROW1") else "csv"
 
 
-def is_remote(path: str) -> bool:
-    """Whether a path is an address such as ``s3://…``."""
-    return re.match(r"^[a-z][a-z0-9+.-]+://", path) is not None
-
-
 def open_input(path: str) -> pa.NativeFile:
     """Open a local file or an address (through pyarrow.fs, else fsspec) for reading at any position."""
     import pyarrow as pa
 
     try:
         if is_remote(path):
-            filesystem, inside = _filesystem(path)
+            filesystem, inside = filesystem_of(path)
             return filesystem.open_input_file(inside)
         return pa.OSFile(path, "rb")
     except (OSError, pa.ArrowException) as error:
         raise unreadable(path, error) from None
-
-
-def _filesystem(address: str) -> tuple[Any, str]:
-    import pyarrow as pa
-    from pyarrow import fs
-
-    try:
-        return fs.FileSystem.from_uri(address)
-    except pa.ArrowInvalid:
-        protocol, _, inside = address.partition("://")
-        try:
-            import fsspec
-        except ImportError:
-            raise DataError(f"reading {protocol}:// needs fsspec: run pip install fsspec") from None
-        return fs.PyFileSystem(fs.FSSpecHandler(fsspec.filesystem(protocol))), inside
 
 
 def unreadable(path: str, error: Exception) -> DataError:

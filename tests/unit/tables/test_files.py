@@ -160,3 +160,35 @@ def test_a_fingerprint_changes_with_the_content(tmp_path):
     assert fingerprint(str(path)) == before
     path.write_text("x\n12\n")
     assert fingerprint(str(path)) != before
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("memory://lake/day=*/part-*.parquet", 4),
+        ("memory://lake/**/part-1.parquet", 2),
+        ("memory://lake/", 4),
+        ("memory://lake/day=2/part-0.parquet", 1),
+    ],
+)
+def test_globs_and_folders_of_an_object_store_are_listed(address, expected):
+    fsspec = pytest.importorskip("fsspec")
+    import pyarrow as pa
+    from pyarrow import parquet as pq
+
+    from elltwo.tables.read import read_table
+
+    store = fsspec.filesystem("memory")
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"a": [1.0, 2.0]}), sink)
+    for day in (1, 2):
+        for name in ("part-0.parquet", "part-1.parquet", "_done.parquet", "notes.md"):
+            store.pipe(f"/lake/day={day}/{name}", sink.getvalue().to_pybytes())
+    try:
+        table = read_table(address)
+        assert table.rows == 2 * expected
+        assert ("day" in table.names) == (expected > 1)  # one file is read as it is, like a local one
+        with pytest.raises(DataError, match="no file matches 'memory://lake/nothing"):
+            read_table("memory://lake/nothing-*.csv")
+    finally:
+        store.rm("/lake", recursive=True)

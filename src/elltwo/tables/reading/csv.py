@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO, cast
 
 from elltwo.errors import DataError
-from elltwo.tables.files import is_remote, open_input, unreadable
+from elltwo.tables.files import open_input, unreadable
+from elltwo.tables.remote import is_remote
 from elltwo.tables.source import check_names
 
 HEAD = 256 * 1024  # bytes of the head that are sampled

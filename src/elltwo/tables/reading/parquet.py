@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from elltwo.errors import DataError
-from elltwo.tables.files import DataFile, is_remote, open_input
+from elltwo.tables.files import DataFile, open_input
+from elltwo.tables.remote import is_remote
 from elltwo.tables.source import Origin, Raw
 
 if TYPE_CHECKING:
