@@ -95,10 +95,11 @@ def _border(p: Prepared, solution: Solution) -> Finding | None:
     strips = [_strip(A, x, b, axis, reach[axis]) for axis in range(len(shape))]
     everywhere = float(solution.rss[0]) / b.size
     edge = max(float(s.mean()) for s in strips)
-    rounding = (ROUNDING * float(np.linalg.norm(b))) ** 2 / b.size  # of data fitted to the last digits
+    length = float(np.linalg.norm(b))
+    rounding = (ROUNDING * length) ** 2 / b.size  # of data fitted to the last digits
     ratio = edge / max(everywhere, rounding, np.finfo(float).tiny)
     size = float(np.linalg.norm(x)) * abs(float(A.psf.sum()))
-    amplitude = size / max(float(np.linalg.norm(b)), 1e-300)
+    amplitude = size / max(length, 1e-300)
     if ratio <= BORDER and amplitude <= LOUD:
         return None
     seen = f"The residual gathers at the border ({ratio:.2g} times the average)"

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import linalg
 
 from elltwo.errors import InputError, UsageError
-from elltwo.factoring.golub_kahan import KrylovMap
+from elltwo.factoring.krylov_spectrum import KrylovMap
 from elltwo.facts.rotated import Rotated
 from elltwo.inverse.prepare import Prepared
 from elltwo.inverse.reconstruction import Reconstruction

@@ -8,7 +8,8 @@ import numpy as np
 
 from elltwo.errors import InputError, unknown_option
 from elltwo.factoring.bidiagonal import factor_bidiagonal
-from elltwo.factoring.golub_kahan import GolubKahan, OperatorForm, krylov_rotated, probe_vector
+from elltwo.factoring.golub_kahan import GolubKahan
+from elltwo.factoring.krylov_spectrum import krylov_rotated, probe_vector
 from elltwo.factoring.operator_form import operator_form
 from elltwo.factoring.structured import factor_structured
 from elltwo.factoring.svd import factor_svd
@@ -132,6 +133,3 @@ def _image(p: Prepared) -> np.ndarray | None:
         return None
     image = p.A @ p.x0
     return np.broadcast_to(image.reshape(p.A.shape[0], -1), p.b.shape)
-
-
-__all__ = ["METHODS", "OperatorForm", "choose_method", "rotated_for"]

@@ -11,7 +11,8 @@ from elltwo import reconstruct
 from elltwo.errors import UsageError
 from elltwo.factoring.bidiagonal import factor_bidiagonal
 from elltwo.factoring.diagonal import diagonalize
-from elltwo.factoring.golub_kahan import GolubKahan, krylov_rotated, probe_vector
+from elltwo.factoring.golub_kahan import GolubKahan
+from elltwo.factoring.krylov_spectrum import krylov_rotated, probe_vector
 from elltwo.factoring.lapack import bdsqr, gebrd, ormbr
 from elltwo.factoring.operator_form import operator_form
 from elltwo.factoring.structured import factor_structured

@@ -1,0 +1,122 @@
+"""The Spectrum that steps of Golub–Kahan leave, with degrees of freedom from random probes.
+
+Ritz values stand for the directions that b excites. Traces over *all* directions, which GCV needs, do not
+follow from them (a projected GCV drives λ to zero); a second run started from a random sign vector
+estimates tr φ(AAᵀ) by Gauss quadrature at the price of its products.
+
+Golub & von Matt, J. Comput. Graph. Statist. 6 (1997) 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from elltwo.factoring.clean import keep, svd_floor
+from elltwo.factoring.golub_kahan import GolubKahan, OperatorForm
+from elltwo.facts.rotated import Rotated
+from elltwo.facts.spectrum import Free, Origin, Spectrum, Trace
+
+
+@dataclass(frozen=True)
+class KrylovMap:
+    """V = P Vₖ W: Ritz coordinates to coefficients.
+
+    Attributes
+    ----------
+    form : standard form; vectors : (k, size) Vₖᵀ; W : (k, r) right singular vectors of B.
+    square : (k, k) B without its last row: UₖᵀA = square · Vₖᵀ, so V squareᵀsquare Vᵀ ≤ AᵀA.
+    """
+
+    form: OperatorForm
+    vectors: np.ndarray
+    W: np.ndarray
+    square: np.ndarray
+
+    def __matmul__(self, y: np.ndarray) -> np.ndarray:
+        """(n, ...) coefficients of the coordinates y (r, ...)."""
+        flat = np.asarray(y).reshape(self.W.shape[1], -1)
+        out = self.form.coefficients(self.vectors.T @ (self.W @ flat))
+        return out.reshape(-1, *np.shape(y)[1:])
+
+    def toarray(self) -> np.ndarray:
+        """(n, r) the map itself."""
+        return self @ np.eye(self.W.shape[1])
+
+
+def probe_vector(form: OperatorForm, seed: int) -> np.ndarray:
+    """Random signs, free directions projected out; their squared length is the number of rows left."""
+    rng = np.random.default_rng(seed)
+    q = rng.integers(0, 2, form.A.shape[0]) * 2.0 - 1.0
+    return q - form.Q @ (form.Q.T @ q) if form.Q.shape[1] else q
+
+
+def krylov_rotated(
+    run: GolubKahan,
+    probes: list[GolubKahan],
+    b: np.ndarray,
+    x0: np.ndarray | None = None,
+    noise: float | None = None,
+) -> Rotated:
+    """Return the Rotated that k steps of Golub–Kahan on b (m,) give, with traces from the probes.
+
+    ``b`` has A x0 subtracted already. Without probes degrees of freedom are those of the subspace,
+    which is a *projected* count: too small, as the origin says.
+    """
+    form = run.form
+    m, n = form.A.shape
+    B = run.bidiagonal
+    W_left, s, Wt = np.linalg.svd(B, full_matrices=False) if B.shape[1] else _nothing(B)
+    r = keep(s, svd_floor((m, n)), s.size)
+    z = (run.start * W_left[0, :r])[:, None] if r else np.zeros((0, 1))
+    free = (form.Q.T @ b)[:, None]
+    total = run.start**2
+    rest = max(total - float((z**2).sum()), 0.0)
+    directions = min(m - form.Q.shape[1], form.size)
+    spectrum = Spectrum(
+        s=s[:r],
+        map=KrylovMap(form, run.vectors, Wt[:r].T, B[:-1]),
+        rows=None,
+        free=Free(False, np.zeros(n), form.T),
+        shape=(m, n),
+        weight=float(m),
+        dropped=0 if run.finished else max(directions - r, 0),
+        origin=Origin("golub_kahan", _reason(len(run.betas), len(probes)), squared=False),
+        x0=x0,
+        trace=_trace(probes, m - form.Q.shape[1]) if probes else None,
+    )
+    return Rotated(spectrum, z, free, np.zeros(1), np.array([rest]), np.array([total]), None, noise)
+
+
+def _nothing(B: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return np.zeros((B.shape[0], 0)), np.zeros(0), np.zeros((0, 0))
+
+
+def _trace(probes: list[GolubKahan], rows: int) -> Trace:
+    """Gauss quadrature: nodes are the singular values of a probe's B, weights its first left components.
+
+    Weights sum to the number of rows; what falls on singular value zero is left to be counted as
+    rows outside the range.
+    """
+    nodes, weights = [], []
+    for probe in probes:
+        B = probe.bidiagonal
+        if not B.shape[1]:
+            continue
+        left, s, _ = np.linalg.svd(B, full_matrices=False)
+        nodes.append(s)
+        weights.append(rows / len(probes) * left[0] ** 2)
+    s, count = np.concatenate([*nodes, np.zeros(0)]), np.concatenate([*weights, np.zeros(0)])
+    order = np.argsort(-s, kind="stable")
+    live = order[s[order] > 0]
+    return Trace(s[live], count[live], sampled=True)
+
+
+def _reason(steps: int, probes: int) -> str:
+    counted = (
+        f"degrees of freedom from {probes} random probe{'s' if probes > 1 else ''}"
+        if probes
+        else "degrees of freedom counted in the subspace only"
+    )
+    return f"an operator too large to decompose: {steps} Golub-Kahan steps, {counted}"
