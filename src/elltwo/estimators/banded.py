@@ -14,6 +14,8 @@ from elltwo.facts.problem import Penalty, Problem
 from elltwo.selecting.banded import bands_of_columns, choose_strengths
 from elltwo.shrinking import shrink
 
+ROUNDING = 1e-13  # share of a column's length that centring leaves of a constant
+
 
 class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Ridge with a strength per group of columns, all chosen together from the data.
@@ -50,7 +52,7 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         X, y = validate_data(self, X, y, multi_output=True, y_numeric=True)
         X, b = np.asarray(X, dtype=float), np.asarray(y, dtype=float).reshape(len(y), -1)
         self.groups_, self.group_names_ = column_groups(self.groups, X.shape[1])
-        centred = X - X.mean(axis=0) if self.fit_intercept else X
+        centred = _centred(X) if self.fit_intercept else X
         targets = b - b.mean(axis=0) if self.fit_intercept else b
         bands = bands_of_columns(centred, self.groups_, targets, int(self.fit_intercept), self.rule == "loo")
         shared = choose_strengths(bands, self.rule)
@@ -116,6 +118,14 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
             self.n_evaluations_ += found.evaluations
         self.alphas_, self.coef_, self.intercept_ = np.array(chosen), np.array(coefs), np.array(intercepts)
         self._mean_y = b.mean(axis=0) if self.fit_intercept else np.zeros(b.shape[1])
+
+
+def _centred(X: np.ndarray) -> np.ndarray:
+    """X minus its column means; what rounding leaves of a constant column is nothing."""
+    centred = X - X.mean(axis=0)
+    dust = ROUNDING * np.sqrt((X**2).sum(axis=0))
+    centred[:, np.sqrt((centred**2).sum(axis=0)) <= dust] = 0.0
+    return centred
 
 
 def column_groups(groups: Any, p: int) -> tuple[list[np.ndarray], list[Any]]:

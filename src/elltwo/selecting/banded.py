@@ -64,7 +64,10 @@ def bands_of_columns(
 
 def bands_of_kernels(kernels: np.ndarray, y: np.ndarray, aside: Aside) -> Bands:
     """Bands from (G, m, m) kernels, centred already if there is an intercept."""
-    scale = np.array([max(float(np.trace(K)) / (aside.rows or K.shape[0]), 1e-300) for K in kernels])
+    scale = np.array([float(np.trace(K)) / (aside.rows or K.shape[0]) for K in kernels])
+    live = scale[scale > 0]
+    # a group without variation has no say: a strength like the others' keeps its coefficients at 0
+    scale[scale <= 0] = live.mean() if live.size else 1.0
     return Bands(kernels, y, aside, scale)
 
 

@@ -135,3 +135,17 @@ def test_groups_that_do_not_cover_the_columns_are_refused():
         column_groups([[0, 1], [2, 2]], 3)
     with pytest.raises(UsageError, match="unknown rule for banded ridge"):
         BandedRidgeCV([0, 1], rule="magic").fit(np.eye(3)[:, :2], np.ones(3))
+
+
+@pytest.mark.parametrize("constant", [1.0, 0.1, 0.0])
+def test_a_group_of_constant_columns_has_no_say(constant):
+    local = np.random.default_rng(3)
+    X = local.normal(size=(120, 9))
+    y = X[:, 3:] @ local.normal(size=6) + local.normal(size=120)
+    X[:, :3] = constant
+    groups = np.repeat([0, 1, 2], 3)
+    banded = BandedRidgeCV(groups).fit(X, y)
+    without = BandedRidgeCV(groups[3:]).fit(X[:, 3:], y)
+    np.testing.assert_allclose(banded.coef_[:3], 0.0, atol=1e-12)
+    np.testing.assert_allclose(banded.coef_[3:], without.coef_, rtol=1e-3)
+    np.testing.assert_allclose(banded.predict(X), without.predict(X[:, 3:]), rtol=1e-3, atol=1e-3)
