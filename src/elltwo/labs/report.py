@@ -103,9 +103,18 @@ class LabReport:
             ax.spines[["top", "right"]].set_visible(False)
             ax.grid(axis="y", color="0.9", lw=0.6)
             ax.set_axisbelow(True)
-            if mine:
+            if mine and not self._shared:
                 ax.legend(frameon=False, fontsize=8)
+        if self._shared:
+            handles, labels = panels[0].get_legend_handles_labels()
+            figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
         return figure
+
+    @property
+    def _shared(self) -> bool:
+        """Whether several panels show the same lines, so that one legend serves all."""
+        labels = [[c.label for c in self.curves if c.panel == i] for i in range(len(self.axes))]
+        return len(labels) > 1 and all(mine == labels[0] for mine in labels)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the picture; the suffix gives the format.

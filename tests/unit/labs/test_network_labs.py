@@ -26,7 +26,8 @@ def test_the_best_strength_is_the_vertex_of_the_parabola_in_log_lambda():
     grid = np.geomspace(0.5, 5, 5)
     losses = (np.log(grid) - np.log(1.7)) ** 2 + 1.0
     assert _vertex(np.log(grid), losses) == pytest.approx(1.7)
-    assert _vertex(np.log(grid), grid) == pytest.approx(grid[0])  # at the edge, no wild extrapolation
+    assert grid[0] <= _vertex(np.log(grid), grid) <= grid[1]  # at the edge, no wild extrapolation
+    assert _vertex(np.log(grid), -losses) in grid[[0, -1]]  # no minimum inside: the best point
 
 
 def test_rows_judge_ratios_and_bare_measurements_against_their_bounds():
