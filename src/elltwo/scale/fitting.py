@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -151,38 +152,18 @@ def fit_set(
         A rule that needs rows; the message names those that work.
     """
     m = moments.total()
-    plan = retarget(moments.plan, m, target, drop)
-    positions = target_positions(m, [c.name for c in plan.targets])
-    plan = settle_plan(m, plan)
+    plan = settle_plan(m, retarget(moments.plan, m, target, drop))
+    positions = tuple(target_positions(m, [c.name for c in plan.targets]))
     recipe = recipe or Recipe()
     derived = tuple(d for d in moments.derived if set(d.columns) <= set(plan.number_names))
-    sources = plan_sources(m, plan, recipe.drop, derived)
-    G = assemble(m)
-    design = design_map(m, G, recipe, sources)
-    whole = mapped(m, G, m.count, design, positions, np.ones(len(design.features), dtype=bool))
     penalty = penalty or Penalty(standardize=standardize)
-    folding = Folding(m, recipe, sources, tuple(positions), penalty, intercept)
-    R = None if triangles is None else triangles(m)
-    if R is None:
-        origin = Origin("moments", f"one pass over {m.count:,} rows kept their moments", squared=True)
-        rotated = factor_moments(whole, penalty, intercept, origin)
-    else:
-        rotated = triangle_rotated(R, m, design, positions, penalty, intercept)
-    folds = None
-    if m.folds > 1:
-        refuse_empty_folds(m)
-        folds = (
-            folding.folds()
-            if R is None
-            else triangle_folds(R, m, recipe, sources, positions, penalty, intercept)
-        )
-    if alpha is not None:
-        selection, solution = None, shrink(rotated, alpha)
-    else:
-        rule = rule or ("kfold" if folds else "gcv")
-        chosen = None if alphas is None else np.asarray(alphas, dtype=float)
-        selection = select(rotated, rule, folds=folds, alphas=chosen, one_se=one_se)
-        solution = shrink(rotated, selection.alpha)
+    folding = Folding(m, recipe, plan_sources(m, plan, recipe.drop, derived), positions, penalty, intercept)
+    G = assemble(m)
+    design = design_map(m, G, recipe, folding.sources)
+    whole = mapped(m, G, m.count, design, positions, np.ones(len(design.features), dtype=bool))
+    rotated, folds = _factored(folding, design, whole, None if triangles is None else triangles(m))
+    selection = None if alpha is not None else _selected(rotated, folds, rule, alphas, one_se)
+    solution = shrink(rotated, alpha if selection is None else selection.alpha)
     return MomentFit(
         plan=plan,
         names=design.names,
@@ -196,9 +177,33 @@ def fit_set(
         rows=m.count,
         left_out=m.left_out,
         derived=derived,
-        folding=folding if folds and R is None else None,
+        folding=folding if folds and triangles is None else None,
         notes=tuple(dict.fromkeys((*_notes(m, moments.rule, rotated, solution), *plan.notes))),
     )
+
+
+def _factored(
+    folding: Folding, design: DesignMap, whole: DesignMoments, R: Triangles | None
+) -> tuple[Rotated, list[Fold] | None]:
+    """The spectrum of all rows and those of the training folds, from the Gram matrices or from triangles."""
+    m, penalty, intercept = folding.m, folding.penalty, folding.intercept
+    if m.folds > 1:
+        refuse_empty_folds(m)
+    if R is None:
+        origin = Origin("moments", f"one pass over {m.count:,} rows kept their moments", squared=True)
+        rotated = factor_moments(whole, penalty, intercept, origin)
+        return rotated, folding.folds() if m.folds > 1 else None
+    rotated = triangle_rotated(R, m, design, folding.targets, penalty, intercept)
+    if m.folds == 1:
+        return rotated, None
+    return rotated, triangle_folds(R, m, folding.recipe, folding.sources, folding.targets, penalty, intercept)
+
+
+def _selected(
+    rotated: Rotated, folds: list[Fold] | None, rule: str | None, alphas: Any, one_se: bool
+) -> Selection:
+    points = None if alphas is None else np.asarray(alphas, dtype=float)
+    return select(rotated, rule or ("kfold" if folds else "gcv"), folds=folds, alphas=points, one_se=one_se)
 
 
 def retarget(

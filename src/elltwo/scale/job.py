@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from itertools import pairwise
 from typing import Any
 
@@ -15,12 +12,13 @@ import numpy as np
 from elltwo.errors import DataError, UsageError
 from elltwo.facts.plan import TablePlan
 from elltwo.scale.arithmetic import Arithmetic, memory_arithmetic, parse_bytes
+from elltwo.scale.identity import file_card, job_id
 from elltwo.tables.columns.batches import Batcher
 from elltwo.tables.columns.derived import Derived, derive
-from elltwo.tables.files import DataFile, fingerprint, open_input
+from elltwo.tables.files import fingerprint
 from elltwo.tables.folds import BALANCED_BELOW
 from elltwo.tables.moments.foldrule import FoldRule
-from elltwo.tables.moments.sets import FileCard, JobCard, kind
+from elltwo.tables.moments.sets import JobCard
 from elltwo.tables.plan import plan_columns
 from elltwo.tables.read import iter_batches, storage_from
 from elltwo.tables.reading.parquet import Part
@@ -32,8 +30,6 @@ FEW_LEAVES = 16  # when one node of the tree is large
 LARGE_NODE = 64 * 2**20
 COUNTED_TEXT = 64 * 2**20  # bytes of text files up to which rows are counted beforehand
 FILE_STRIDE = 2**40  # row numbers of the i-th text file start at i times this, where rows are not counted
-EDGE = 2**16  # bytes of head and tail that identify a file, with
-PLACES, PIECE = 64, 2**12  # pieces spread over its middle
 
 
 @dataclass(frozen=True)
@@ -128,7 +124,9 @@ def plan_job(
     leaves = cut_leaves(pieces, FEW_LEAVES if arithmetic.node > LARGE_NODE else MOST_LEAVES)
     held = {t.path: t.data for t in opened.texts}
     files = tuple(file_card(f, held.get(f.path)) for f in opened.files)
-    card = JobCard(job_id(plan, rule, files, leaves, derived), files, len(leaves), rows)
+    card = JobCard(
+        job_id(plan, rule, files, [leaf.parts for leaf in leaves], derived), files, len(leaves), rows
+    )
     changed = {f.path: fingerprint(f.path) for f in opened.files if held.get(f.path) is None}
     return Job(opened, plan, rule, leaves, card, changed, arithmetic, derived)
 
@@ -251,47 +249,6 @@ def only_leaf(job: Job, leaf: Leaf) -> Job:
     )
     changed = {path: stamp for path, stamp in job.changed.items() if path in paths}
     return replace(job, source=source, leaves=(leaf,), changed=changed)
-
-
-def file_card(file: DataFile, data: bytes | None = None) -> FileCard:
-    """Name, size, and a digest of head, tail (for Parquet the footer) and pieces of the middle.
-
-    ``data`` are the bytes themselves where they were piped in.
-    """
-    import pyarrow as pa
-
-    with open_input(file.path) if data is None else pa.BufferReader(data) as stream:
-        size = stream.size()
-        digest = blake2b(stream.read(EDGE), digest_size=16)
-        middle = range(EDGE, size - EDGE, max(PIECE, (size - 2 * EDGE) // PLACES)) if size > 2 * EDGE else ()
-        for at in middle:
-            stream.seek(at)
-            digest.update(stream.read(PIECE))
-        if size > EDGE:
-            stream.seek(max(EDGE, size - EDGE))
-            digest.update(stream.read(EDGE))
-    return FileCard(os.path.basename(file.path), size, digest.hexdigest())
-
-
-def job_id(
-    plan: TablePlan,
-    rule: FoldRule,
-    files: Sequence[FileCard],
-    leaves: Sequence[Leaf],
-    derived: Sequence[Derived] = (),
-) -> str:
-    """The same wherever and whenever the same pass over the same files is planned."""
-    what = {
-        "columns": [(c.name, kind(c)) for c in (*plan.columns, *plan.targets)],
-        "weights": plan.weights,
-        "na": sorted(plan.na),
-        "max_levels": plan.max_levels,
-        "folds": rule.to_dict(),
-        "derived": [d.to_dict() for d in derived],
-        "files": [(f.size, f.digest) for f in files],
-        "leaves": [[(p.row_group, p.first_row) for p in leaf.parts] for leaf in leaves],
-    }
-    return blake2b(json.dumps(what).encode(), digest_size=16).hexdigest()
 
 
 def refuse_changed(job: Job, leaf: Leaf) -> None:

@@ -22,7 +22,8 @@ from elltwo.factoring.folds import folds_from_moments
 from elltwo.factoring.gram import factor_moments
 from elltwo.facts.problem import Penalty
 from elltwo.scale.commands import fit_moments, stats_command
-from elltwo.scale.dask import cluster, is_dask, moments_of, run_on_dask
+from elltwo.scale.dask import cluster, run_on_dask
+from elltwo.scale.dask_tables import is_dask, moments_of
 from elltwo.scale.job import plan_job, shard
 from elltwo.scale.passing import run_job
 from elltwo.selecting.kfold import kfold

@@ -274,3 +274,12 @@ def test_numbers_of_every_type_become_float64():
     assert column["dec"] == [1, 2, 4]
     assert column["dic"] == [1.5, 2.5, 1.5]
     assert column["txt"] == [1, 2.5, 1.75]
+
+
+@pytest.mark.parametrize("index", [[7, 3, 5], list("abc"), [[1, 1, 2], [1, 2, 1]]])
+def test_the_index_of_a_pandas_frame_is_never_a_column(tmp_path, index):
+    frame = pd.DataFrame({"a": [1.0, 2.0, 4.0], "y": [0.5, 1.0, 3.0]}, index=index)
+    assert read_table(frame).names == ("a", "y")
+    frame.to_parquet(tmp_path / "t.parquet")
+    assert read_table(tmp_path / "t.parquet").names == ("a", "y")
+    assert [c.name for c in plan_columns(tmp_path / "t.parquet", "y").columns] == ["a"]

@@ -9,6 +9,7 @@ import numpy as np
 
 from elltwo.facts.plan import ColumnPlan, TablePlan
 from elltwo.tables.columns import values as col
+from elltwo.tables.columns.dates import dates
 from elltwo.tables.columns.values import LevelBook
 from elltwo.tables.folds import group_keys
 from elltwo.tables.missing import numeric_spellings
@@ -147,7 +148,7 @@ class Batcher:
 
     def _number(self, raw: Raw, column: ColumnPlan) -> np.ndarray:
         if column.kind == "date":
-            return col.dates(raw, column.name, column.parts, self.na).T
+            return dates(raw, column.name, column.parts, self.na).T
         if column.kind == "boolean":
             return col.booleans(raw, column.name, self.na)
         values = col.numbers(raw, column.name, self.na)

@@ -10,7 +10,8 @@ import numpy as np
 
 from elltwo.errors import DataError
 from elltwo.facts.plan import ColumnPlan
-from elltwo.tables.columns.values import TRUTH, dictionary, is_date, microseconds
+from elltwo.tables.columns.dates import is_date, microseconds
+from elltwo.tables.columns.values import TRUTH, dictionary
 from elltwo.tables.reading.csv import NUMBER
 from elltwo.tables.reading.readers import family
 from elltwo.tables.reading.storage import NUMBER_SHARE, number_share

@@ -46,9 +46,10 @@ def frame_table(frame: Any) -> pa.Table:
             table = pa.RecordBatchReader.from_stream(frame).read_all()
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise _mixed(frame, error) from None
+    table = _without_index(table)  # before renaming, which drops the metadata that name it
     table = table.rename_columns([n.strip() for n in table.column_names])
     check_names(tuple(table.column_names), FRAME)
-    return _without_index(table)
+    return table
 
 
 def _name(column: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,9 @@ from elltwo.tables.source import Origin, Raw, Table, closest
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+NAMELESS_INDEX = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name in a file
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,8 @@ def _typed(files: tuple[DataFile, ...]) -> Source:
     from elltwo.tables.source import check_names
 
     check_names(tuple(schema.names), files[0].short)
-    names = tuple(schema.names) + _partition_names(files, tuple(schema.names))
+    stored = tuple(n for n in schema.names if not NAMELESS_INDEX.fullmatch(n))
+    names = stored + _partition_names(files, stored)
     return Source(_title(files), names, files, schema=schema)
 
 
