@@ -16,7 +16,7 @@ from elltwo.facts.selection import Selection
 from elltwo.facts.solution import Solution
 from elltwo.facts.spectrum import Spectrum
 from elltwo.reporting.parts import coefficients, curves, directions, slider
-from elltwo.reporting.parts.error import Classes, error_rule, honest_error, prediction_error
+from elltwo.reporting.parts.error import Classes, ErrorRule, error_rule, honest_error, prediction_error
 from elltwo.reporting.parts.sentence import sentence
 from elltwo.reporting.parts.strengths import strengths
 from elltwo.reporting.words import plain
@@ -98,12 +98,8 @@ def collect(
         "fit": _fit(view, standardize),
         "error": error,
         "strengths": strengths(view, _sd_y(view, info), standardize),
-        "selection": curves.selection_curves(view, rule, alphas),
-        "path": coefficients.path_lines(view, alphas),
-        "shrinkage": directions.shrinkage(view),
-        "bias_variance": curves.bias_variance(view, alphas),
-        "geometry": directions.geometry(view),
         "coefficients": table,
+        **_drawn(view, rule, alphas),
         "findings": [asdict(f) for f in found],
         "notes": list(notes),
         "plan": None if plan is None else dict(plan),
@@ -112,6 +108,17 @@ def collect(
     }
     report["range"] = [alphas[0], alphas[-1]]
     return plain(report)
+
+
+def _drawn(view: View, rule: ErrorRule, alphas: np.ndarray) -> dict[str, Any]:
+    """What the figures are drawn from, but for the coefficients, which are a table too."""
+    return {
+        "selection": curves.selection_curves(view, rule, alphas),
+        "path": coefficients.path_lines(view, alphas),
+        "shrinkage": directions.shrinkage(view),
+        "bias_variance": curves.bias_variance(view, alphas),
+        "geometry": directions.geometry(view),
+    }
 
 
 def for_figure(
