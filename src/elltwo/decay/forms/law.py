@@ -78,8 +78,7 @@ class DecayLaw:
 
     @staticmethod
     def _base(group: Group) -> float:
-        value = group.get("elltwo_decay", group.get("weight_decay", 0.0))
-        return float(value)
+        return float(group["elltwo_decay"] if "elltwo_decay" in group else group.get("weight_decay", 0.0))
 
     def _claim(self, group: Group) -> None:
         owner = group.setdefault("elltwo_law", self.name)
@@ -158,7 +157,7 @@ def peak_lr(group: Group, given: float | None = None) -> float:
     if given is not None:
         return given
     if "max_lr" in group or "initial_lr" in group:
-        return float(group.get("max_lr", group.get("initial_lr")))
+        return float(group["max_lr"] if "max_lr" in group else group["initial_lr"])
     group["elltwo_peak_lr"] = max(float(group["lr"]), float(group.get("elltwo_peak_lr", 0.0)))
     return float(group["elltwo_peak_lr"])
 

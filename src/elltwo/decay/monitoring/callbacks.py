@@ -31,7 +31,8 @@ def lightning_callback(plan: Any = None, **options: Any) -> Any:
         from lightning.pytorch import Callback
     except ImportError:
         try:
-            from pytorch_lightning import Callback
+            # mypy: the older name of the same package
+            from pytorch_lightning import Callback  # type: ignore[assignment]
         except ImportError as error:
             raise missing_extra("lightning", "torch", "the Lightning callback") from error
     return type("MonitorCallback", (_LightningMonitor, Callback), {})(plan, options)

@@ -82,7 +82,8 @@ def _flat(t: torch.Tensor) -> torch.Tensor:
 
 def _permuted(t: torch.Tensor) -> torch.Tensor:
     """A flat view in memory order where there is one (channels_last), a flat copy else."""
-    order = sorted(range(t.dim()), key=lambda d: -t.stride(d))
+    strides = t.stride()
+    order = sorted(range(t.dim()), key=lambda d: -strides[d])
     return t.permute(order).reshape(-1)
 
 
