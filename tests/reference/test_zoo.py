@@ -103,6 +103,21 @@ def test_invariant_weights_of_language_models(name):
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_invariant_weights_of_a_mixture_of_experts_are_proven_though_its_kernel_takes_no_float64():
+    transformers = pytest.importorskip("transformers")
+    config = transformers.Qwen3MoeConfig(
+        vocab_size=50, hidden_size=16, intermediate_size=24, moe_intermediate_size=8, num_hidden_layers=2,
+        num_attention_heads=2, num_key_value_heads=1, head_dim=8, num_experts=4, num_experts_per_tok=2, pad_token_id=0,
+    )  # fmt: skip
+    plan = elltwo.decay_plan(
+        transformers.Qwen3MoeForCausalLM(config), {"input_ids": torch.randint(0, 50, (2, 9))}
+    )
+    assert {n.split(".")[-2] for n in proven(plan)} == {"q_proj", "k_proj"}
+    assert {r.role for r in plan if ".experts." in r.name} == {"matmul weight"}
+    assert plan["model.layers.0.mlp.gate.weight"].role == "router"
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_gpt2_under_nanogpts_rule_has_the_published_counts():
     """nanoGPT prints: 50 tensors with 124,354,560 parameters decayed, 98 with 121,344 not (vocabulary 50304)."""
     transformers = pytest.importorskip("transformers")

@@ -151,3 +151,15 @@ def test_a_layer_that_is_dropped_at_random_is_seen_in_another_pass():
     assert first == ["linear weight", "bias"] * 2
     torch.manual_seed(7)
     assert [r.role for r in decay_plan(Drops(), torch.randn(2, 4), probe=False)] == first
+
+
+def test_an_attention_vector_multiplied_and_summed_is_a_weight_and_a_gain_that_is_pooled_is_not():
+    class Scores(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.g = nn.Parameter(torch.randn(1, 2, 4)), nn.Parameter(torch.ones(4))
+
+        def forward(self, x):  # x: (tokens, heads, channels)
+            return (x * self.a).sum(-1), (x * self.g).sum(0)
+
+    assert roles(Scores(), torch.randn(5, 2, 4)) == {"a": "matmul weight", "g": "gain"}
