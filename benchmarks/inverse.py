@@ -135,7 +135,9 @@ def deblurring() -> list[Row]:
     return [
         at_most(job, "over one DCT pair", times["elltwo"], times["pair"], 2.5),
         at_least(job, "faster than unsupervised_wiener", times["elltwo"], times["wiener"], 40),
-        at_least(job, "faster than unsupervised_wiener, is_real=False", times["elltwo"], times["complex"], 40),
+        at_least(
+            job, "faster than unsupervised_wiener, is_real=False", times["elltwo"], times["complex"], 40
+        ),
         at_most(job, "error over that of the best λ", got, best, 1.01),
         at_most(job, "error over that of the best hand-set wiener", got, hand, 1.0),
         at_most(job, "error over that of unsupervised_wiener", got, unsupervised, 1.0),

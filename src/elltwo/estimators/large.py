@@ -72,11 +72,8 @@ class SparseRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """Choose λ and solve; X (n, p) sparse or dense, y (n,) or (n, t)."""
         if self.rule not in RULES:
             raise unknown_option("rule for large designs", self.rule, RULES)
-        for name, value, least in (
-            ("probes", self.probes, 1),
-            ("cv", self.cv, 2),
-            ("n_alphas", self.n_alphas, 1),
-        ):
+        used = ("probes", self.probes, 1) if self.rule == "gcv" else ("cv", self.cv, 2)
+        for name, value, least in (used, ("n_alphas", self.n_alphas, 1)):
             if not isinstance(value, int | np.integer) or value < least:
                 raise InputError(f"{name} must be a whole number of at least {least}; got {value!r}")
         X, y = validate_data(self, X, y, accept_sparse="csr", multi_output=True, y_numeric=True, dtype=float)
