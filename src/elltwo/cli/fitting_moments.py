@@ -61,9 +61,13 @@ def facts(found: Any, data: str, asked: Asked) -> Fitted:
     d = found.design
     lower, upper = intervals(found.rotated, found.solution)
     spread = np.sqrt(np.maximum(d.yy / d.weight - (d.first_y / d.weight) ** 2, 0.0))
-    loaded = Loaded(
-        found.plan, np.empty((0, len(found.names))), None, None, None, None, data, tuple(found.notes)
-    )
+    notes = list(found.notes)
+    if asked.rule == "loo" and found.selection is not None:
+        used = "K-fold" if found.selection.rule == "kfold" else found.selection.rule.upper()
+        notes.insert(
+            0, f"leave-one-out, the default, needs the rows, and only moments were kept: {used} decided"
+        )
+    loaded = Loaded(found.plan, np.empty((0, len(found.names))), None, None, None, None, data, tuple(notes))
     honest = _worth(found, asked)
     return Fitted(
         loaded=loaded, asked=asked, rows=found.rows, weight=float(d.weight), sd_y=spread, rotated=found.rotated,

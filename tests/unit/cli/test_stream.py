@@ -129,9 +129,10 @@ def test_standard_input_streams(capsys, folder, monkeypatch):
 
 def test_model_and_report_of_a_stream_predict_as_any_other(capsys, folder, tmp_path):
     model, page, out = (tmp_path / name for name in ("m.json", "r.html", "p.csv"))
-    code, _, err = run(capsys, "fit", str(folder / "t.parquet"), "--stream", "-t", "y", "--drop", "site",
+    code, said, err = run(capsys, "fit", str(folder / "t.parquet"), "--stream", "-t", "y", "--drop", "site",
                        "-o", str(model), "--report", str(page))  # fmt: skip
     assert code == 0
+    assert "only moments were kept: K-fold decided" in " ".join(said.split())
     assert "1,200 rows in 5 parts" in err
     assert "however many rows there are" in err.replace("\n  ", " ")
     assert max(len(line) for line in err.splitlines() if "/" not in line) <= 80
