@@ -125,7 +125,7 @@ class KernelRidgeCV(KernelRidge):
         facts = {"rotated": self.rotated_, "selection": self.selection_, "solution": self.solution_}
         return draw("selection", **facts)
 
-    def report(self, path: str | os.PathLike[str], title: str = "Kernel ridge regression") -> None:
+    def write_report(self, path: str | os.PathLike[str], title: str = "Kernel ridge regression") -> None:
         """Write a page: λ and why, the rules' curves, the Picard plot and the findings (first target).
 
         Raises

@@ -66,7 +66,7 @@ class Reconstruction:
         flat = self.coef if self.coef.ndim == 1 else self.coef[:, 0]
         return flat if self.image_shape is None else flat.reshape(self.image_shape)
 
-    def report(self, path: str | os.PathLike[str], title: str = "Reconstruction") -> None:
+    def write_report(self, path: str | os.PathLike[str], title: str = "Reconstruction") -> None:
         """Write a page: the solution, λ and why, the L-curve, the Picard plot and the findings (first target).
 
         Raises

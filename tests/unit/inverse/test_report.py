@@ -68,7 +68,7 @@ ANSWERS = {
 @pytest.mark.parametrize("name", list(ANSWERS))
 def test_every_reconstruction_has_a_whole_page(name, tmp_path):
     answer = ANSWERS[name]()
-    answer.report(tmp_path / "page.html", title=f"<{name}>")
+    answer.write_report(tmp_path / "page.html", title=f"<{name}>")
     page = _parsed(tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert f"&lt;{name}&gt;" in text
@@ -115,11 +115,11 @@ def test_a_kernel_machine_has_a_page_and_a_picture_of_its_choice(options, tmp_pa
     rng = np.random.default_rng(0)
     X = rng.random((40, 2))
     face = KernelRidgeCV(**options).fit(X, np.sin(5 * X[:, 0]) + 0.1 * rng.normal(size=40))
-    face.report(tmp_path / "page.html")
+    face.write_report(tmp_path / "page.html")
     _parsed(tmp_path / "page.html")
     assert len(face.plot_selection().axes[0].lines) > 1
 
 
 def test_a_page_that_cannot_be_written_is_said(tmp_path):
     with pytest.raises(OutputError):
-        reconstruct(shaw.A, shaw.noisy(0.01)).report(tmp_path / "missing" / "page.html")
+        reconstruct(shaw.A, shaw.noisy(0.01)).write_report(tmp_path / "missing" / "page.html")
