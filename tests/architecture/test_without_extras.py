@@ -27,7 +27,6 @@ sys.meta_path.insert(0, Absent())
 
 
 CORE = (
-    "facts",
     "laws",
     "tables",
     "operators",
