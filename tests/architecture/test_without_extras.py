@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TESTS = Path(__file__).parents[1]
 
 BLOCK = '''
@@ -26,19 +28,11 @@ sys.meta_path.insert(0, Absent())
 '''
 
 
-CORE = (
-    "laws",
-    "tables",
-    "operators",
-    "factoring",
-    "shrinking",
-    "selecting",
-    "estimators",
-    "inverse",
-)
+CORE = ("laws", "tables", "operators", "factoring", "shrinking", "selecting", "estimators", "inverse")
 CORE += ("scale", "diagnosing", "reporting", "cli")
 
 
+@pytest.mark.timeout(900)
 def test_core_tests_pass_with_every_optional_package_absent(tmp_path):
     (tmp_path / "no_extras.py").write_text(BLOCK)
     paths = [str(TESTS / "unit" / room) for room in CORE]
