@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import re
 import sys
 import time
 import warnings
@@ -169,7 +170,7 @@ def examine(architecture: Architecture, quick: bool = True) -> dict[str, Any]:
                 model, batch = architecture.build()
                 plan = decay_plan(model, batch, probe=False)
     except Exception as error:  # whatever a foreign model raises on meta: recorded, not hidden
-        text = str(error.__cause__ or error).strip().split("\n")[0][:120]
+        text = re.sub(r" from '/.*", "", str(error.__cause__ or error).strip().split("\n")[0])[:120]
         return {**record, "error": text or type(error).__name__, "seconds": time.process_time() - start}
     seen = [r for r in plan if r.role != "unused"]
     spared = {r.name for r in seen if r.role in SPARED and r.op != "embedding"}
