@@ -6,7 +6,6 @@ sampled steps, spectra, and reading the results.
 
 from __future__ import annotations
 
-import statistics
 import time
 from typing import Any
 
@@ -34,10 +33,10 @@ def _steps(optimizer: Any, count: int) -> float:
     return time.process_time() - start
 
 
-def run(rounds: int = 5) -> list[Row]:
+def run() -> list[Row]:
     """A run of 2,000 steps, and one of 500, which the first power iterations weigh on more."""
     job = "fused AdamW step, 10 M parameters"
-    long, short = stretches(2000, rounds), stretches(500, rounds)
+    long, short = stretches(2000, 5), stretches(500, 5)
     return [
         at_most(job, "Monitor(every=50) over none, 2,000 steps and all it costs to start", *long, 1.05),
         told(job, "Monitor(every=50) over none, 500 steps and all it costs to start", *short),
@@ -45,24 +44,37 @@ def run(rounds: int = 5) -> list[Row]:
 
 
 def stretches(period: int, rounds: int) -> tuple[float, float]:
-    """Seconds per step of one optimizer, in turn with and without a monitor; a stretch holds all its costs."""
-    import torch
+    """Seconds per step with and without a monitor: the round of median ratio.
 
-    from elltwo.decay.monitoring.monitor import Monitor
+    A round is one stretch of each kind, in alternating order, because a step's own time drifts by several
+    percent from second to second. A watched stretch holds all the monitor's costs.
+    """
+    import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     model = _model()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.1, fused=True)
     _steps(optimizer, 50)
-    bare, watched = [], []
-    for _ in range(rounds):
-        bare.append(_steps(optimizer, period))
-        monitor = Monitor(model, optimizer)
-        watched.append(_steps(optimizer, period))
-        monitor.close()
+    pairs = []
+    for turn in range(rounds):
+        first = _steps(optimizer, period) if turn % 2 else None
+        watched = _watched(model, optimizer, period)
+        bare = _steps(optimizer, period) if first is None else first
+        pairs.append((watched / period, bare / period))
     torch.set_num_threads(threads)
-    return statistics.median(watched) / period, statistics.median(bare) / period
+    return sorted(pairs, key=lambda pair: pair[0] / pair[1])[rounds // 2]
+
+
+def _watched(model: Any, optimizer: Any, period: int) -> float:
+    """From the first hook to the last result read."""
+    from elltwo.decay.monitoring.monitor import Monitor
+
+    start = time.process_time()
+    monitor = Monitor(model, optimizer)
+    _steps(optimizer, period)
+    monitor.close()
+    return time.process_time() - start
 
 
 if __name__ == "__main__":

@@ -30,6 +30,11 @@ def line(row: dict[str, str]) -> str:
     return f"| {row['job']} | {row['what']} | {figures} | {row['claim']} | {verdict} |"
 
 
+def said(ratio: float) -> str:
+    """Three figures, and no power of ten."""
+    return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
+
+
 def page() -> str:
     """docs/speed.md."""
     parts = [HEAD]
@@ -58,7 +63,7 @@ def peers() -> str:
         path = OUT / f"{name}.csv"
         for row in rows(path) if path.exists() else ():
             if row["kind"] == "at least" and "not seconds" not in row["what"]:
-                out.append(f"| {row['job']} | {row['what']} | {float(row['ratio']):.3g} |")
+                out.append(f"| {row['job']} | {row['what']} | {said(float(row['ratio']))} |")
     return "\n".join(out)
 
 

@@ -144,7 +144,9 @@ def run_fit(data: str, params: dict[str, Any], *, quiet: bool = False) -> tuple[
     from elltwo.cli.fitting_moments import is_moments
     from elltwo.cli.fitting_stream import wants_stream
     from elltwo.cli.reports import collected
+    from elltwo.selecting.registry import find_rule
 
+    find_rule(params["rule"])  # an unknown one is refused before a long file is read
     one = _fit_moments if is_moments(data) else _fit_stream if wants_stream(data, params) else _fit_rows
     fitted = one(data, params, quiet)
     command_line = reproduce(data, params)
