@@ -1,25 +1,19 @@
-"""Spectrum from a diagonal form: exact directions when they are few, bins of them when they are many.
-
-Selection curves are sums over directions of smooth functions of s²; eight bins per octave of s², each
-at its mean, change them by less than 1e-3 and make a choice of λ cost little beside the transforms.
-"""
+"""Spectrum from a diagonal form: exact directions when they are few, bins of them when they are many."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from elltwo.errors import UsageError
+from elltwo.factoring.bins import binned, pieces
 from elltwo.factoring.clean import svd_floor
 from elltwo.factoring.diagonal import Diagonal
 from elltwo.facts.rotated import Rotated
 from elltwo.facts.spectrum import Free, Origin, Spectrum, Trace
 
 EXACT = 1 << 14  # directions up to which each is kept
-PIECE = 1 << 15  # directions worked on at a time
-SHIFT = 52 - 3  # bits of a float64 dropped: three of the mantissa stay, eight bins per octave
 
 
 @dataclass(frozen=True)
@@ -61,7 +55,7 @@ class StructuredDirect:
             x = np.divide(data, a, out=np.zeros_like(data), where=live)
         else:
             x = np.empty(a.shape)
-            for part in _pieces(a.size):
+            for part in pieces(a.size):
                 at = a.reshape(-1)[part]
                 below = at * at
                 below += alpha if ell2 is None else alpha * ell2.reshape(-1)[part]
@@ -213,32 +207,14 @@ def _exact(diagonal: Diagonal, parts: Parts, data: tuple[np.ndarray, ...]):  # t
 
 
 def _binned(diagonal: Diagonal, parts: Parts, data: tuple[np.ndarray, ...]):  # type: ignore[no-untyped-def]
-    """The same from bins: the exponent and three mantissa bits of s² number them, so no logarithm is taken."""
-    count, gamma2, total, weighted = _sums(parts, data[0].reshape(-1))
+    """The same from bins of directions."""
+    bins = binned(parts.gamma2, data[0].reshape(-1), parts.least, parts.top)
+    count, total = bins.count.sum(axis=1), bins.energy.sum(axis=1)
     used = np.flatnonzero(count[1:])[::-1] + 1  # bin 0 holds what is free or dropped
-    mean = gamma2[used] / count[used]
+    mean = (bins.count * bins.s2).sum(axis=1)[used] / count[used]
     # the data see a bin at the mean of s² weighted by their energy, traces at its plain mean
-    s = np.sqrt(np.divide(weighted[used], total[used], out=mean.copy(), where=total[used] > 0))
+    weighted = bins.weighted.sum(axis=1)[used]
+    s = np.sqrt(np.divide(weighted, total[used], out=mean.copy(), where=total[used] > 0))
     trace = Trace(np.sqrt(mean), count[used])
     dropped = int(count[0]) - parts.free.size
     return s, np.sqrt(total[used])[:, None], BinnedMap(), trace, dropped
-
-
-def _sums(parts: Parts, data: np.ndarray) -> np.ndarray:
-    """(4, bins) directions in each bin, and their sums of s², of z² and of z²s²; bin 0 is below the floor."""
-    first, last = np.array([max(parts.least, np.finfo(float).tiny), parts.top]).view(np.int64) >> SHIFT
-    size = int(max(last - first, 0)) + 1
-    sums = np.zeros((4, size))
-    for part in _pieces(data.size):
-        gamma2, energy = parts.gamma2[part], data[part] ** 2
-        bins = gamma2.view(np.int64) >> SHIFT
-        bins -= first
-        np.maximum(bins, 0, out=bins)
-        for row, weights in enumerate((None, gamma2, energy, energy * gamma2)):
-            sums[row] += np.bincount(bins, weights, size)
-    return sums
-
-
-def _pieces(size: int) -> Iterator[slice]:
-    """Slices that stay in cache: to a whole field, fresh memory costs more than arithmetic."""
-    return (slice(start, start + PIECE) for start in range(0, size, PIECE))
