@@ -12,15 +12,24 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from elltwo.errors import UsageError, unknown_option
 from elltwo.estimators.kernel import KernelRidge, checked, kernel_of
-from elltwo.estimators.kernels import Kernel, default_gamma, gamma_family, transformer_of
+from elltwo.estimators.kernel_posterior import KernelRows, amplitude, features_variance, kernel_variance
+from elltwo.estimators.kernels import (
+    Kernel,
+    approximation_error,
+    default_gamma,
+    gamma_family,
+    transformer_of,
+)
 from elltwo.factoring.kernel import factor_kernel, factor_kernel_values
+from elltwo.laws.ridge import leftover
 from elltwo.selecting import select
-from elltwo.selecting.joint import OBJECTIVES, optimize_kernel
+from elltwo.selecting.joint import optimize_kernel, weighted
 from elltwo.selecting.registry import find_rule
 from elltwo.shrinking import shrink
 from elltwo.shrinking.direct import solve_kernel
 
 APPROXIMATIONS = (None, "nystroem", "fourier")
+LOST = {"nystroem": "tr K lost", "fourier": "‖K‖ wrong"}
 
 
 class KernelRidgeCV(KernelRidge):
@@ -35,7 +44,8 @@ class KernelRidgeCV(KernelRidge):
     rule : "loo" (exact leave-one-out), "gcv", "rgcv" or "evidence"
         gcv, rgcv and evidence need eigenvalues only, which cost half.
     parameters : "fixed" or "optimize"
-        Choose gamma jointly with alpha by gradient of the rule ("loo" or "evidence").
+        Choose gamma jointly with alpha by gradient of the rule ("loo", "gcv" or "evidence"), for the rbf, laplacian,
+        chi2 and polynomial kernels.
     approximation : None, "nystroem" or "fourier"
         Features in place of the kernel when n is large; `approximation_error_` says what they cost.
     n_components : int
@@ -47,8 +57,9 @@ class KernelRidgeCV(KernelRidge):
     ----------
     alpha_ : float or (t,). gamma_ : float or None. best_score_ : float, the rule's value (lower is better).
     rotated_, spectrum_, selection_, solution_ : the shared facts; norm is the RKHS norm.
-    approximation_error_ : float or None, (tr K − tr K̂)/tr K.
-    sigma2_ : (t,) noise variance of the Gaussian-process reading, α yᵀ(K + α)⁻¹y/n.
+    approximation_error_ : float or None. nystroem: (tr K − tr K̂)/tr K over all rows; fourier, whose trace is
+        right by construction: ‖K − K̂‖_F/‖K‖_F on at most 1000 of the rows.
+    sigma2_, amplitude_ : (t,) of the Gaussian-process reading: noise variance α yᵀ(K + αW⁻¹)⁻¹y/n, and σ²/α.
 
     Source: Golub, Heath & Wahba (1979); Rasmussen & Williams (2006) ch. 2 and 5; Williams & Seeger (2001).
     """
@@ -83,8 +94,10 @@ class KernelRidgeCV(KernelRidge):
         """Choose the strength, then solve; X (n, p) or, precomputed, (n, n); y (n,) or (n, t)."""
         if self.approximation not in APPROXIMATIONS:
             raise unknown_option("approximation", self.approximation, APPROXIMATIONS)
-        X, b, root, single = checked(self, X, y, sample_weight)
-        self.X_fit_, self.gamma_ = X, self.gamma
+        self.X_fit_, b, root, single = checked(self, X, y, sample_weight)
+        self.gamma_ = self.gamma
+        self._live = slice(None) if root is None or root.all() else np.flatnonzero(root)
+        X, b, root = self._rows(), b[self._live], None if root is None else root[self._live]
         self.approximation_error_: float | None = None
         if self.parameters == "optimize":
             self.gamma_ = self._optimized_gamma(X, b, root)
@@ -109,13 +122,25 @@ class KernelRidgeCV(KernelRidge):
         """
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=("csr", "csc"), reset=False)
-        rows = self._features(X) if self.approximation is not None else self._kernel()(X, self.X_fit_)
+        rows = self._features(X) if self.approximation else self._kernel()(X, self.X_fit_)
         mean = rows @ self.dual_coef_
         if not return_std:
             return mean
-        variance = self._prior_variance(X, rows) - self._explained(rows)
-        std = np.sqrt(np.maximum(variance, 0.0))
+        std = np.sqrt(self._variance(X, rows))
         return mean, (std[:, 0] if mean.ndim == 1 else std)
+
+    def _variance(self, X: Any, rows: np.ndarray) -> np.ndarray:
+        """(m, t) posterior variance; rows are the features, or k(x, ·) over the training rows."""
+        alpha = self.selection_.alpha
+        if self.approximation is not None:
+            return features_variance(self.spectrum_, rows, alpha, self.sigma2_, self.amplitude_)
+        if self.kernel == "precomputed":
+            raise UsageError(
+                "a standard deviation needs k(x, x), which a precomputed kernel does not say: pass a kernel"
+            )
+        k, live = self._kernel(), rows[:, self._live]
+        seen = KernelRows(k(self._rows()), live, k.diagonal(X), self.spectrum_.root)
+        return kernel_variance(seen, alpha, self.amplitude_)
 
     def plot_selection(self) -> Any:
         """Every rule's curve over λ and what each would choose; a matplotlib Figure."""
@@ -151,7 +176,12 @@ class KernelRidgeCV(KernelRidge):
                 *(
                     []
                     if lost is None
-                    else [("approximation", f"{self.approximation}, {100 * lost:.2g} % of tr K lost")]
+                    else [
+                        (
+                            "approximation",
+                            f"{self.approximation}, {100 * lost:.2g} % of {LOST[self.approximation]}",
+                        )
+                    ]
                 ),
             ],
         )
@@ -159,13 +189,22 @@ class KernelRidgeCV(KernelRidge):
     def _kernel(self) -> Kernel:
         return replace(kernel_of(self), gamma=self.gamma_)
 
+    def _rows(self) -> Any:
+        """The training rows that have weight (of a precomputed kernel, these rows and columns)."""
+        live = self.X_fit_[self._live]
+        return live[:, self._live] if self.kernel == "precomputed" else live
+
     def _fit_kernel(self, kernel: Kernel, X: Any, b: np.ndarray, root: np.ndarray | None) -> None:
         K = kernel(X)
         cheap = find_rule(self.rule).cheap
         self.rotated_ = (factor_kernel_values if cheap else factor_kernel)(K, b, root)
         self._select(b)
-        self.dual_coef_ = solve_kernel(K, b, self.selection_.alpha, root)
-        self.solution_ = self._solution(np.zeros((0, b.shape[1])))
+        coef = solve_kernel(K, b, self.selection_.alpha, root)
+        none = np.zeros((0, b.shape[1]))  # coordinates have no coefficients but the dual ones
+        bare = replace(self.rotated_, spectrum=replace(self.rotated_.spectrum, map=_Zero(none)))
+        self.solution_ = replace(shrink(bare, self.selection_.alpha), coef=coef)
+        self.dual_coef_ = np.zeros((self.X_fit_.shape[0], b.shape[1]))
+        self.dual_coef_[self._live] = coef
 
     def _fit_features(self, X: Any, b: np.ndarray, root: np.ndarray | None) -> None:
         from elltwo.factoring import factor
@@ -173,8 +212,7 @@ class KernelRidgeCV(KernelRidge):
 
         self._transformer = transformer_of(self).fit(X)
         Z = np.asarray(self._transformer.transform(X))
-        diagonal = self._kernel().diagonal(X)
-        self.approximation_error_ = float(abs(np.sum(diagonal) - np.sum(Z**2)) / np.sum(diagonal))
+        self.approximation_error_ = approximation_error(self._kernel(), self.approximation, X, Z)
         self.rotated_ = factor(Problem(Z, b, None if root is None else root**2, intercept=False))
         self._select(b)
         self.solution_ = shrink(self.rotated_, self.selection_.alpha)
@@ -189,58 +227,31 @@ class KernelRidgeCV(KernelRidge):
         per_target = bool(self.alpha_per_target)
         self.selection_ = select(self.rotated_, self.rule, alphas=alphas, per_target=per_target)
         alpha = self.selection_.alpha
-        n = b.shape[0]
-        left = alpha / (self.rotated_.spectrum.s[:, None] ** 2 + alpha)
-        self.sigma2_ = (self.rotated_.rest + np.sum(left * self.rotated_.z**2, axis=0)) / n
-
-    def _solution(self, none: np.ndarray) -> Any:
-        """The facts at the chosen strength; the coefficients are dual."""
-        bare = replace(self.rotated_, spectrum=replace(self.rotated_.spectrum, map=_Zero(none)))
-        return replace(shrink(bare, self.selection_.alpha), coef=self.dual_coef_)
+        self.amplitude_ = amplitude(self.rotated_, alpha)
+        left = leftover(self.rotated_.spectrum.s, alpha)
+        self.sigma2_ = (self.rotated_.rest + np.sum(left * self.rotated_.z**2, axis=0)) / b.shape[0]
 
     def _optimized_gamma(self, X: Any, b: np.ndarray, root: np.ndarray | None) -> float:
-        if root is not None or self.approximation is not None:
+        if self.approximation is not None:
             raise UsageError(
-                "parameters='optimize' takes neither weights nor an approximation: leave them out"
+                "parameters='optimize' works on the whole kernel: leave approximation out, or choose gamma on some "
+                "of the rows and pass it"
             )
-        rule = self.rule if self.rule in OBJECTIVES else "loo"
+        rule = find_rule(self.rule).name
         kernel = kernel_of(self)
+        kernels = gamma_family(kernel, X)
         start = default_gamma(kernel, X)
-        rotated = factor_kernel_values(replace(kernel, gamma=start)(X), b)
+        rotated = factor_kernel_values(kernels(np.log([start]))[0], b, root)
         alpha = float(select(rotated, "gcv", per_target=False, others=False).alpha[0])
         top = float(rotated.spectrum.s[0]) ** 2
-        first = np.log(np.clip(alpha, 1e-8 * top, top))
-        self.joint_ = optimize_kernel(
-            gamma_family(kernel, X), b, np.array([np.log(start)]), float(first), rule
-        )
+        first = float(np.log(np.clip(alpha, 1e-8 * top, top)))
+        if root is not None:
+            kernels, b = weighted(kernels, root), root[:, None] * b
+        self.joint_ = optimize_kernel(kernels, b, np.log([start]), first, rule)
         return float(np.exp(self.joint_.parameters[0]))
 
     def _features(self, X: Any) -> np.ndarray:
         return np.asarray(self._transformer.transform(X))
-
-    def _prior_variance(self, X: Any, rows: np.ndarray) -> np.ndarray:
-        if self.kernel == "precomputed":
-            raise UsageError(
-                "a standard deviation needs k(x, x), which a precomputed kernel does not say: pass a kernel"
-            )
-        diagonal = (rows**2).sum(axis=1) if self.approximation is not None else self._kernel().diagonal(X)
-        return diagonal[:, None] * (self.sigma2_ / self.selection_.alpha)
-
-    def _explained(self, rows: np.ndarray) -> np.ndarray:
-        """(m, t) (σ²/α) k(x)ᵀ(K + αW⁻¹)⁻¹k(x), or its counterpart for features."""
-        alpha = self.selection_.alpha
-        K = None if self.approximation is not None else self._kernel()(self.X_fit_)
-        out = np.empty((rows.shape[0], alpha.size))
-        for j, a in enumerate(alpha):
-            if K is None:
-                V, s = self.spectrum_.map.toarray(), self.spectrum_.s
-                quadratic = (rows @ V) ** 2 @ (s**2 / (s**2 + a))
-            else:
-                quadratic = np.einsum(
-                    "ij,ji->i", rows, solve_kernel(K, rows.T, np.array([a]), self.spectrum_.root)
-                )
-            out[:, j] = quadratic * self.sigma2_[j] / a
-        return out
 
 
 class _Zero:

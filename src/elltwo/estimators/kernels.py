@@ -7,9 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.metrics.pairwise import euclidean_distances, manhattan_distances, pairwise_kernels
+from sklearn.metrics.pairwise import (
+    additive_chi2_kernel,
+    euclidean_distances,
+    manhattan_distances,
+    pairwise_kernels,
+)
+from sklearn.utils.extmath import safe_sparse_dot
 
 from elltwo.errors import UsageError
+
+SAMPLE = 1000  # rows on which random features are compared with the kernel
 
 
 @dataclass(frozen=True)
@@ -37,13 +45,25 @@ class Kernel:
         return np.concatenate([np.diagonal(self(X[i : i + 256])) for i in range(0, X.shape[0], 256)])
 
 
-def gamma_family(kernel: Kernel, X: np.ndarray) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+DISTANCES: dict[str, Callable[[Any], np.ndarray]] = {
+    "rbf": lambda X: euclidean_distances(X, squared=True),
+    "laplacian": manhattan_distances,
+    "chi2": lambda X: -additive_chi2_kernel(X),
+}
+POLYNOMIAL = ("poly", "polynomial")
+
+
+def gamma_family(kernel: Kernel, X: Any) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """K(log γ) and dK/d log γ, for kernels with a width.
 
-    rbf exp(−γ‖x−y‖²), laplacian exp(−γ‖x−y‖₁), polynomial (γ xᵀy + c₀)^d, sigmoid tanh(γ xᵀy + c₀).
+    rbf exp(−γ‖x−y‖²), laplacian exp(−γ‖x−y‖₁), chi2 exp(−γ Σ(x−y)²/(x+y)), polynomial (γ xᵀy + c₀)^d.
+
+    Raises
+    ------
+    UsageError : another kernel.
     """
-    if kernel.metric in ("rbf", "laplacian"):
-        D = euclidean_distances(X, squared=True) if kernel.metric == "rbf" else manhattan_distances(X)
+    if kernel.metric in DISTANCES:
+        D = DISTANCES[str(kernel.metric)](X)
         D = (D + D.T) / 2
 
         def decaying(v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -52,8 +72,8 @@ def gamma_family(kernel: Kernel, X: np.ndarray) -> Callable[[np.ndarray], tuple[
             return K, (-scaled * K)[None]
 
         return decaying
-    if kernel.metric in ("poly", "polynomial"):
-        inner = X @ X.T
+    if kernel.metric in POLYNOMIAL:
+        inner = safe_sparse_dot(X, X.T, dense_output=True)
 
         def power(v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             scaled = np.exp(v[0]) * inner
@@ -62,19 +82,18 @@ def gamma_family(kernel: Kernel, X: np.ndarray) -> Callable[[np.ndarray], tuple[
 
         return power
     raise UsageError(
-        f"kernel parameters can be optimized for rbf, laplacian and polynomial kernels, not for {kernel.metric!r}: "
-        "choose its parameters by hand, or with GridSearchCV"
+        "kernel parameters can be optimized for rbf, laplacian, chi2 and polynomial kernels, not for "
+        f"{kernel.metric!r}: choose its parameters by hand, or with GridSearchCV"
     )
 
 
-def default_gamma(kernel: Kernel, X: np.ndarray) -> float:
-    """Where the search for γ starts: one over the median squared (rbf) or absolute distance, else 1/p."""
+def default_gamma(kernel: Kernel, X: Any) -> float:
+    """Where the search for γ starts: one over the median of the kernel's own distance, else 1/p."""
     if kernel.gamma is not None:
         return float(kernel.gamma)
-    if kernel.metric not in ("rbf", "laplacian"):
+    if kernel.metric not in DISTANCES:
         return 1.0 / X.shape[1]
-    some = X[:: max(1, X.shape[0] // 500)]
-    D = euclidean_distances(some, squared=True) if kernel.metric == "rbf" else manhattan_distances(some)
+    D = DISTANCES[str(kernel.metric)](X[:: max(1, X.shape[0] // 500)])
     positive = D[D > 0]
     return 1.0 / float(np.median(positive)) if positive.size else 1.0
 
@@ -96,3 +115,17 @@ def transformer_of(e: Any) -> Any:
     params = {name: chosen[name] for name in used.get(str(e.kernel), [])}
     extra = {"kernel_params": e.kernel_params} if callable(e.kernel) else params
     return Nystroem(kernel=e.kernel, n_components=e.n_components, random_state=e.random_state, **extra)
+
+
+def approximation_error(kernel: Kernel, approximation: str, X: Any, Z: np.ndarray) -> float:
+    """What features Z (n, m) lose of the kernel of the rows X.
+
+    nystroem: (tr K − tr K̂)/tr K, as K − K̂ is positive semidefinite, so its trace bounds its norm.
+    fourier: ‖K − K̂‖_F/‖K‖_F on SAMPLE evenly spaced rows; every row of Z has about the right length.
+    """
+    if approximation == "nystroem":
+        trace = float(np.sum(kernel.diagonal(X)))
+        return abs(trace - float(np.sum(Z**2))) / trace
+    some = slice(None, None, -(-Z.shape[0] // SAMPLE))
+    K = kernel(X[some])
+    return float(np.linalg.norm(K - Z[some] @ Z[some].T) / np.linalg.norm(K))

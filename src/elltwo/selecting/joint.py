@@ -1,8 +1,9 @@
-"""Kernel parameters chosen together with λ, by gradient of the evidence or of exact leave-one-out.
+"""Kernel parameters chosen together with λ, by gradient of the evidence, of exact leave-one-out or of GCV.
 
 With M = K(θ) + λI, a = M⁻¹y and n rows,
   evidence  E = n log(λ yᵀa/n) + log det(M/λ),      (σ² profiled, prior f ~ GP(0, σ²K/λ))
-  leave-one-out  L = Σ (aᵢ/Pᵢᵢ)²/n with P = M⁻¹.   (Rasmussen & Williams 2006, eqs. 5.8 and 5.12)
+  leave-one-out  L = Σ (aᵢ/Pᵢᵢ)²/n with P = M⁻¹,   (Rasmussen & Williams 2006, eqs. 5.8 and 5.12)
+  GCV  n Σ aᵢ²/(tr P)².
 Their derivatives along dM follow from dP = −P dM P; targets are summed.
 """
 
@@ -96,6 +97,35 @@ def leave_one_out(
     return Objective(float(np.log(value / y.size)), along / value)
 
 
+def cross_validation(
+    K: np.ndarray, dK: np.ndarray, y: np.ndarray, log_alpha: float, aside: Aside = NOTHING
+) -> Objective:
+    """Log of the generalized cross-validation score n·rss/(n − df)², averaged over targets.
+
+    rss = λ²Σa² and n − df = λ tr P, less the intercept's share.
+    """
+    n, alpha = y.shape[0], float(np.exp(log_alpha))
+    P, _ = inverse(K, alpha)
+    a = P @ y
+    squares = float(np.sum(a**2))
+    trace = float(np.trace(P)) - aside.free / alpha
+    G = -2 * (P @ a) @ a.T / squares + 2 * P @ P / trace
+    own = alpha * float(np.trace(G)) - 2 * aside.free / (alpha * trace)
+    value = float(np.log(n * squares / (y.shape[1] * trace**2)))
+    return Objective(value, np.append(np.tensordot(dK, G, axes=2), own))
+
+
+def weighted(kernels: Kernels, root: np.ndarray) -> Kernels:
+    """√W K √W and its derivatives, for targets √w y: what weights that multiply squared residuals ask for."""
+
+    def scaled(v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        K, dK = kernels(v)
+        outer = np.outer(root, root)
+        return K * outer, dK * outer
+
+    return scaled
+
+
 def inverse(K: np.ndarray, alpha: float) -> tuple[np.ndarray, float]:
     """(K + αI)⁻¹ by Cholesky, and half the log determinant of K + αI."""
     M = K.copy(order="F")
@@ -109,7 +139,7 @@ def inverse(K: np.ndarray, alpha: float) -> tuple[np.ndarray, float]:
     return P, half_log_det
 
 
-OBJECTIVES = {"evidence": evidence, "loo": leave_one_out}
+OBJECTIVES = {"evidence": evidence, "loo": leave_one_out, "gcv": cross_validation}
 
 
 def optimize_kernel(

@@ -11,7 +11,7 @@ from elltwo.errors import AccuracyWarning, UsageError
 from elltwo.estimators.kernel import KernelRidge
 from elltwo.estimators.kernel_cv import KernelRidgeCV
 from elltwo.estimators.kernels import Kernel, default_gamma, gamma_family
-from elltwo.selecting.joint import OBJECTIVES, Aside, optimize_kernel
+from elltwo.selecting.joint import OBJECTIVES, Aside, optimize_kernel, weighted
 
 
 @pytest.fixture(scope="module")
@@ -58,13 +58,19 @@ def test_the_chosen_strength_has_the_least_score(diabetes, rule):
     np.testing.assert_allclose(model.predict(X), fixed.predict(X), rtol=1e-8)
 
 
-@pytest.mark.parametrize("rule", ["loo", "evidence"])
-@pytest.mark.parametrize("kernel", ["rbf", "laplacian", "polynomial"])
+@pytest.mark.parametrize("rule", ["loo", "gcv", "evidence"])
+@pytest.mark.parametrize("kernel", ["rbf", "laplacian", "polynomial", "chi2"])
 @pytest.mark.parametrize("free", [0, 1])
-def test_gradients_in_width_and_strength_are_those_of_finite_differences(diabetes, rule, kernel, free):
+@pytest.mark.parametrize("weights", [False, True])
+def test_gradients_in_width_and_strength_are_those_of_finite_differences(
+    diabetes, rule, kernel, free, weights
+):
     X, y = diabetes
     X, y = X[:60], (y[:60, None] - y[:60].mean()) / 70
+    X = X - X.min() if kernel == "chi2" else X
     kernels = gamma_family(Kernel(kernel, degree=2), X)
+    if weights:
+        kernels = weighted(kernels, np.random.default_rng(0).uniform(0.5, 2, 60))
     v, step = np.array([-3.0, -0.5]), 1e-5
     C = np.eye(60) - free / 60
 
@@ -76,9 +82,9 @@ def test_gradients_in_width_and_strength_are_those_of_finite_differences(diabete
     np.testing.assert_allclose(at(v).gradient, numeric, rtol=1e-5)
 
 
-@pytest.mark.parametrize("rule", ["loo", "evidence"])
+@pytest.mark.parametrize("rule", ["loo", "gcv", "evidence"])
 def test_width_and_strength_together_beat_every_point_of_a_grid(diabetes, rule):
-    X, y = diabetes
+    X, y = diabetes[0][:100], diabetes[1][:100]
     model = KernelRidgeCV(rule=rule, parameters="optimize").fit(X, y)
     kernels = gamma_family(Kernel("rbf"), X)
     scaled = y[:, None] / np.sqrt(np.mean(y**2))
@@ -89,6 +95,82 @@ def test_width_and_strength_together_beat_every_point_of_a_grid(diabetes, rule):
     ]
     assert model.joint_.value <= min(values) + 1e-6
     assert model.gamma_ == pytest.approx(np.exp(model.joint_.parameters[0]))
+
+
+def noisy_sine(n=50):
+    rng = np.random.default_rng(1)
+    X, w = rng.uniform(-2, 2, (n, 1)), rng.uniform(0.2, 5, n)
+    return X, np.sin(3 * X[:, 0]) + rng.normal(size=n) / np.sqrt(w), w
+
+
+def test_the_width_chosen_with_weights_has_the_least_error_of_refits_without_each_row():
+    X, y, w = noisy_sine(25)
+    model = KernelRidgeCV(parameters="optimize").fit(X, y, w)
+
+    def error(gamma, alpha):
+        total = 0.0
+        for i in range(25):
+            keep = np.arange(25) != i
+            fit = KernelRidge(alpha, kernel="rbf", gamma=gamma).fit(X[keep], y[keep], w[keep])
+            total += w[i] * float((fit.predict(X[i : i + 1]) - y[i])[0]) ** 2
+        return total / w.sum()
+
+    best = error(model.gamma_, model.alpha_)
+    assert model.best_score_ == pytest.approx(best, rel=1e-6)
+    grid = [(model.gamma_ * g, model.alpha_ * a) for g in (0.3, 0.8, 1.25, 3) for a in (0.3, 0.8, 1.25, 3)]
+    assert best < min(error(*point) for point in grid)
+
+
+def test_the_width_chosen_with_weights_makes_the_targets_most_likely():
+    X, y, w = noisy_sine()
+    model = KernelRidgeCV(rule="evidence", parameters="optimize").fit(X, y, w)
+
+    def likelihood(gamma, alpha):
+        amplitude = model.sigma2_[0] / model.alpha_
+        kernel = ConstantKernel(amplitude) * RBF(np.sqrt(0.5 / gamma))
+        fit = GaussianProcessRegressor(kernel, alpha=amplitude * alpha / w, optimizer=None).fit(X, y)
+        return fit.log_marginal_likelihood_value_
+
+    best = likelihood(model.gamma_, model.alpha_)
+    for g, a in [(0.8, 1), (1.25, 1), (1, 0.8), (1, 1.25), (1.25, 1.25), (0.8, 0.8)]:
+        assert likelihood(g * model.gamma_, a * model.alpha_) < best
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"rule": r, "gamma": 0.2} for r in ("loo", "gcv", "rgcv", "evidence")]
+    + [{"parameters": "optimize"}, {"kernel": "precomputed", "rule": "gcv"}],
+    ids=["loo", "gcv", "rgcv", "evidence", "optimize", "precomputed"],
+)
+def test_rows_of_weight_zero_are_as_if_they_were_not_there(options):
+    X, y, w = noisy_sine()
+    w[::4], y[::4] = 0, 50
+    live, new = w > 0, np.linspace(-2, 2, 9)[:, None]
+    if options.get("kernel") == "precomputed":
+        new = Kernel("rbf", 0.2)(new, X)
+        X = Kernel("rbf", 0.2)(X)
+        without = KernelRidgeCV(**options).fit(X[np.ix_(live, live)], y[live], w[live])
+        there = new[:, live]
+    else:
+        without, there = KernelRidgeCV(**options).fit(X[live], y[live], w[live]), new
+    model = KernelRidgeCV(**options).fit(X, y, w)
+    assert model.alpha_ == pytest.approx(without.alpha_, rel=1e-6)
+    np.testing.assert_allclose(model.predict(new), without.predict(there), rtol=1e-6, atol=1e-9)
+    if "kernel" not in options:
+        deviations = [m.predict(new, return_std=True)[1] for m in (model, without)]
+        np.testing.assert_allclose(*deviations, rtol=1e-6)
+
+
+@pytest.mark.parametrize("alpha", [0.0, np.inf])
+@pytest.mark.parametrize("approximation", [None, "nystroem"])
+def test_the_ends_of_the_strengths_have_a_finite_deviation(alpha, approximation):
+    X, y, _ = noisy_sine(12)
+    options = {"approximation": approximation, "n_components": 12, "random_state": 0}
+    model = KernelRidgeCV([alpha], gamma=20.0, **options).fit(X, y)
+    mean, deviation = model.predict(np.array([[0.1], [100.0]]), return_std=True)
+    assert np.isfinite(mean).all()
+    assert np.isfinite(deviation).all()
+    assert np.isinf(alpha) <= bool((deviation == 0).all())
 
 
 def test_mean_and_deviation_are_the_gaussian_process_posterior(diabetes):
@@ -123,6 +205,10 @@ def test_features_approach_the_kernel_and_say_what_they_cost(diabetes):
     np.testing.assert_allclose(mean, exact_mean, rtol=1e-2)
     np.testing.assert_allclose(std, exact_std, rtol=2e-2)
     fourier = KernelRidgeCV(gamma=0.01, approximation="fourier", n_components=2000, random_state=0).fit(X, y)
+    K, Z = fourier._kernel()(X), fourier._features(X)
+    lost = np.linalg.norm(K - Z @ Z.T) / np.linalg.norm(K)
+    assert fourier.approximation_error_ == pytest.approx(lost)
+    assert 1e-3 < lost < 0.1
     assert abs(fourier.best_score_ / exact.best_score_ - 1) < 0.1
 
 
@@ -134,16 +220,16 @@ def test_options_that_do_not_fit_are_refused(diabetes):
         KernelRidgeCV(parameters="guess").fit(X, y)
     with pytest.raises(UsageError, match="random Fourier features"):
         KernelRidgeCV(kernel="laplacian", approximation="fourier").fit(X, y)
-    with pytest.raises(UsageError, match="rbf, laplacian and polynomial"):
+    with pytest.raises(UsageError, match="rbf, laplacian, chi2 and polynomial"):
         KernelRidgeCV(kernel="cosine", parameters="optimize").fit(X, y)
-    with pytest.raises(UsageError, match="neither weights"):
-        KernelRidgeCV(parameters="optimize").fit(X, y, sample_weight=np.ones(len(y)))
+    with pytest.raises(UsageError, match="works on the whole kernel"):
+        KernelRidgeCV(parameters="optimize", approximation="nystroem").fit(X, y)
     K = X @ X.T
     model = KernelRidgeCV(kernel="precomputed").fit(K, y)
     with pytest.raises(UsageError, match="precomputed"):
         model.predict(K, return_std=True)
     with pytest.raises(UsageError, match="unknown rule for kernel parameters"):
-        optimize_kernel(gamma_family(Kernel("rbf"), X), y[:, None], np.zeros(1), 0.0, "gcv")
+        optimize_kernel(gamma_family(Kernel("rbf"), X), y[:, None], np.zeros(1), 0.0, "rgcv")
 
 
 def test_the_search_for_the_width_starts_where_asked():
