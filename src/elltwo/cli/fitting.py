@@ -15,6 +15,7 @@ from elltwo.facts.problem import Penalty, Problem
 from elltwo.facts.rotated import Fold, Rotated
 from elltwo.facts.selection import Selection
 from elltwo.facts.solution import Solution
+from elltwo.tables.moments.gaps import Gaps
 
 MOST_INTERVALS = 2000  # columns up to which posterior intervals are computed: their cost grows with p squared
 MOST_FOLDED = 5000  # columns over which K-fold curves are not added to those of the rule asked for
@@ -99,11 +100,11 @@ def fit(loaded: Loaded, asked: Asked) -> Fitted:
     assert loaded.y is not None
     problem = Problem(loaded.X, loaded.y, loaded.weights, True, Penalty(standardize=asked.standardize))
     folds = fold_numbers(loaded, asked)
-    choice = Choice(asked.rule, asked.alpha, asked.one_se)
-    rotated, folded = _factor(problem, folds, choice)
+    choice, gaps = Choice(asked.rule, asked.alpha, asked.one_se), Gaps.of_plan(loaded.plan)
+    rotated, folded = _factor(problem, folds, choice, gaps)
     selection = _select(rotated, folded, choice, folds)
     solution = _solve(problem, rotated, choice, selection)
-    worth_of = worth(problem, folds, choice, keep_predictions=loaded.labels is not None)
+    worth_of = worth(problem, folds, choice, keep_predictions=loaded.labels is not None, gaps=gaps)
     means, scales = _spread(loaded.X, loaded.weights)
     lower, upper = intervals(rotated, solution)
     plan = loaded.plan
@@ -118,13 +119,15 @@ def fit(loaded: Loaded, asked: Asked) -> Fitted:
     )  # fmt: skip
 
 
-def _factor(problem: Problem, folds: np.ndarray, choice: Choice) -> tuple[Rotated, list[Fold] | None]:
+def _factor(
+    problem: Problem, folds: np.ndarray, choice: Choice, gaps: Gaps | None
+) -> tuple[Rotated, list[Fold] | None]:
     """With fold spectra where they are asked for or cost little: their curve is worth showing."""
     from elltwo.factoring.folds import factor_with_folds
 
     if choice.alpha is None and problem.A.shape[1] <= MOST_FOLDED:
-        return factor_with_folds(problem, folds)
-    return factored(problem, folds, choice)
+        return factor_with_folds(problem, folds, gaps=gaps)
+    return factored(problem, folds, choice, gaps)
 
 
 def _select(

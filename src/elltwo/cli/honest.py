@@ -1,6 +1,6 @@
 """How well a fit predicts, measured on rows that took no part in fitting or in choosing the strength.
 
-Each outer fold is held out once; on the others everything is done again: means, standardization,
+Each outer fold is held out once; on the others everything is done again: what fills gaps, means, standardization,
 factorization, the choice of λ by the same rule. Varma & Simon, BMC Bioinformatics 7 (2006) 91.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from elltwo.factoring.folds import factor_with_folds, fold_moments, folds_from_moments
+from elltwo.factoring.folds import factor_with_folds, fold_moments, folds_from_moments, refilled
 from elltwo.facts.problem import Problem
 from elltwo.facts.rotated import Fold, Rotated
 from elltwo.selecting.kfold import kfold
@@ -18,6 +18,7 @@ from elltwo.selecting.nested import nested
 from elltwo.selecting.registry import find_rule
 from elltwo.selecting.select import select
 from elltwo.shrinking.path import shrink
+from elltwo.tables.moments.gaps import Gaps
 
 MOST_REFITTED = 2_000_000  # numbers in a table up to which every fold is refitted on its rows
 
@@ -55,7 +56,7 @@ class Honest:
     folds: np.ndarray
 
 
-def held_out(problem: Problem, folds: np.ndarray, choice: Choice) -> Honest:
+def held_out(problem: Problem, folds: np.ndarray, choice: Choice, gaps: Gaps | None = None) -> Honest:
     """Predict every row from the other folds.
 
     Parameters
@@ -63,30 +64,34 @@ def held_out(problem: Problem, folds: np.ndarray, choice: Choice) -> Honest:
     problem : the whole problem.
     folds : (n,) fold numbers.
     choice : how λ is chosen on each training part; its K-fold uses the remaining folds.
+    gaps : entries to fill with the means of the rows that a fit is made on.
     """
     shape = problem.b.shape
     fitted, plain, mean = np.empty(shape), np.empty(shape), np.empty(shape)
     alphas = []
     for k in np.unique(folds):
         held, train = folds == k, folds != k
-        part = _rows(problem, train)
-        rotated, inner = factored(part, folds[train], choice)
+        whole, filled = refilled(problem, train, gaps)
+        part = _rows(whole, train)
+        rotated, inner = factored(part, folds[train], choice, filled)
         alpha = choice(rotated, inner)
         alphas.append(alpha)
         for out, strength in ((fitted, alpha), (plain, 0.0)):
             solution = shrink(rotated, strength)
-            out[held] = problem.A[held] @ solution.coef + solution.intercept
+            out[held] = whole.A[held] @ solution.coef + solution.intercept
         mean[held] = np.average(part.b, axis=0, weights=part.weights)
     return Honest(fitted, plain, mean, np.array(alphas), folds)
 
 
-def factored(problem: Problem, folds: np.ndarray, choice: Choice) -> tuple[Rotated, list[Fold] | None]:
+def factored(
+    problem: Problem, folds: np.ndarray, choice: Choice, gaps: Gaps | None = None
+) -> tuple[Rotated, list[Fold] | None]:
     """The factored problem, with its folds where the rule reads them and two are left."""
     from elltwo.factoring.choose import factor
 
     needs_folds = choice.alpha is None and "folds" in find_rule(choice.rule).needs
     if needs_folds and np.unique(folds).size >= 2:
-        return factor_with_folds(problem, folds)
+        return factor_with_folds(problem, folds, gaps=gaps)
     return factor(problem), None
 
 
@@ -127,23 +132,26 @@ class Worth:
     predictions: Honest | None
 
 
-def worth(problem: Problem, folds: np.ndarray, choice: Choice, keep_predictions: bool) -> Worth:
+def worth(
+    problem: Problem, folds: np.ndarray, choice: Choice, keep_predictions: bool, gaps: Gaps | None = None
+) -> Worth:
     """By refitting on rows where that is quick or predictions are wanted, else from fold moments.
 
     From moments λ is chosen by K-fold on each training part whatever the rule is: no row is read again.
     """
     n, p = problem.A.shape
     if keep_predictions or n < 2 * p or n * p <= MOST_REFITTED:
-        honest = held_out(problem, folds, choice)
+        honest = held_out(problem, folds, choice, gaps)
         return Worth(errors(honest, problem.b, problem.weights), honest.alphas, honest)
-    return _from_moments(problem, folds, choice)
+    return _from_moments(problem, folds, choice, gaps)
 
 
-def _from_moments(problem: Problem, folds: np.ndarray, choice: Choice) -> Worth:
+def _from_moments(problem: Problem, folds: np.ndarray, choice: Choice, gaps: Gaps | None = None) -> Worth:
     parts = fold_moments(problem, folds)
     alphas = None if choice.alpha is None else np.array([choice.alpha])
-    found = nested(parts, problem.penalty, problem.intercept, alphas)
-    plain = kfold(folds_from_moments(parts, problem.penalty, problem.intercept), np.array([0.0])).mean[0]
+    found = nested(parts, problem.penalty, problem.intercept, alphas, gaps=gaps)
+    trained = folds_from_moments(parts, problem.penalty, problem.intercept, gaps=gaps)
+    plain = kfold(trained, np.array([0.0])).mean[0]
     fitted = np.sqrt(found.error)
     spread = found.standard_error / np.where(fitted > 0, 2 * fitted, np.inf)
     return Worth(Errors(fitted, np.sqrt(plain), np.sqrt(found.baseline), spread), found.alphas, None)

@@ -24,6 +24,7 @@ from elltwo.facts.problem import Penalty, Problem
 from elltwo.facts.rotated import Fold, Rotated
 from elltwo.facts.spectrum import Origin
 from elltwo.tables.moments.dense import about, add_designs, choose_shift, design_moments, subtract_designs
+from elltwo.tables.moments.gaps import Gaps
 
 MANY_TARGETS = 8  # from here on held-out rows are cheaper as rows than as a quadratic form
 
@@ -43,8 +44,10 @@ def check_folds(folds: np.ndarray, n: int) -> np.ndarray:
     return numbers.astype(np.intp)
 
 
-def factor_folds(problem: Problem, folds: np.ndarray, rotated: Rotated | None = None) -> list[Fold]:
-    """Every training fold's spectrum and held-out scores.
+def factor_folds(
+    problem: Problem, folds: np.ndarray, rotated: Rotated | None = None, gaps: Gaps | None = None
+) -> list[Fold]:
+    """Every training fold's spectrum and held-out scores; ``gaps`` are filled with each training fold's own means.
 
     Wide designs are first rotated into the coordinates of the full spectrum (n × k, k < n), where
     the same ridge problem is square; with standardization inside folds each fold has its own kernel.
@@ -53,25 +56,35 @@ def factor_folds(problem: Problem, folds: np.ndarray, rotated: Rotated | None = 
     problem = without_prior(problem)
     penalty = replace(problem.penalty, x0=None)
     if problem.A.shape[0] >= problem.A.shape[1]:
-        return _tall(replace(problem, penalty=penalty), folds)
-    if not penalty.standardize and rotated is not None and rotated.spectrum.rows is not None:
+        return _tall(replace(problem, penalty=penalty), folds, gaps=gaps)
+    if gaps is None and not penalty.standardize and rotated is not None and rotated.spectrum.rows is not None:
         return _rotated_rows(problem, rotated, folds)
-    return [_wide(replace(problem, penalty=penalty), folds, k) for k in range(int(folds.max()) + 1)]
+    problem = replace(problem, penalty=penalty)
+    return [_wide(refilled(problem, folds != k, gaps)[0], folds, k) for k in range(int(folds.max()) + 1)]
+
+
+def refilled(problem: Problem, train: np.ndarray, gaps: Gaps | None) -> tuple[Problem, Gaps | None]:
+    """The problem with its gaps filled by the means of the rows ``train`` (n,), and what they hold now."""
+    if gaps is None:
+        return problem, None
+    weights = None if problem.weights is None else problem.weights[train]
+    steps = gaps.steps_of_rows(problem.A[train], weights)
+    return replace(problem, A=gaps.refilled(problem.A, steps)), gaps.after(steps)
 
 
 def factor_with_folds(
-    problem: Problem, folds: np.ndarray, method: str = "auto"
+    problem: Problem, folds: np.ndarray, method: str = "auto", gaps: Gaps | None = None
 ) -> tuple[Rotated, list[Fold]]:
     """`factor` and `factor_folds` together; on the Gram route one pass over the rows serves both."""
     folds = check_folds(folds, problem.A.shape[0])
     route = choose(problem.A, problem.penalty, method)
     if route.method != "gram" or problem.A.shape[0] < problem.A.shape[1]:
         rotated = factor(problem, method)
-        return rotated, factor_folds(problem, folds, rotated)
+        return rotated, factor_folds(problem, folds, rotated, gaps)
     problem = without_prior(problem)
     parts = fold_moments(problem, folds)
     rotated = factor_total(problem, add_designs(parts), Origin("gram", route.reason, squared=True))
-    return rotated, _tall(replace(problem, penalty=replace(problem.penalty, x0=None)), folds, parts)
+    return rotated, _tall(replace(problem, penalty=replace(problem.penalty, x0=None)), folds, parts, gaps)
 
 
 def fold_moments(problem: Problem, folds: np.ndarray) -> list[DesignMoments]:
@@ -81,15 +94,24 @@ def fold_moments(problem: Problem, folds: np.ndarray) -> list[DesignMoments]:
 
 
 def folds_from_moments(
-    parts: list[DesignMoments], penalty: Penalty, intercept: bool = True, total: DesignMoments | None = None
+    parts: list[DesignMoments],
+    penalty: Penalty,
+    intercept: bool = True,
+    total: DesignMoments | None = None,
+    gaps: Gaps | None = None,
 ) -> list[Fold]:
     """Fold k trains on the sum of the other parts and is scored on part k."""
     total = add_designs(parts) if total is None else total
-    return [fold_of(subtract_designs(total, part), part, penalty, intercept) for part in parts]
+    return [fold_of(subtract_designs(total, part), part, penalty, intercept, gaps) for part in parts]
 
 
-def fold_of(train: DesignMoments, held: DesignMoments, penalty: Penalty, intercept: bool) -> Fold:
-    """One fold from the moments of its training rows and of its held-out rows."""
+def fold_of(
+    train: DesignMoments, held: DesignMoments, penalty: Penalty, intercept: bool, gaps: Gaps | None = None
+) -> Fold:
+    """One fold from the moments of its training rows and of its held-out rows; those fill the gaps of both."""
+    if gaps is not None:
+        steps = gaps.steps(train)
+        train, held = gaps.moved(train, steps), gaps.moved(held, steps)
     c = centred_moments(train, intercept)
     held = about(held, c.shift_x, c.shift_y)
     if penalty.x0 is not None:
@@ -108,19 +130,26 @@ def fold_of(train: DesignMoments, held: DesignMoments, penalty: Penalty, interce
     )
 
 
-def _tall(problem: Problem, folds: np.ndarray, parts: list[DesignMoments] | None = None) -> list[Fold]:
+def _tall(
+    problem: Problem, folds: np.ndarray, parts: list[DesignMoments] | None = None, gaps: Gaps | None = None
+) -> list[Fold]:
     parts = fold_moments(problem, folds) if parts is None else parts
     if problem.b.shape[1] < MANY_TARGETS:
-        return folds_from_moments(parts, problem.penalty, problem.intercept)
+        return folds_from_moments(parts, problem.penalty, problem.intercept, gaps=gaps)
     total = add_designs(parts)
-    return [_held_rows(problem, folds == k, subtract_designs(total, part)) for k, part in enumerate(parts)]
+    return [
+        _held_rows(problem, folds == k, subtract_designs(total, part), gaps) for k, part in enumerate(parts)
+    ]
 
 
-def _held_rows(problem: Problem, held: np.ndarray, train: DesignMoments) -> Fold:
+def _held_rows(problem: Problem, held: np.ndarray, train: DesignMoments, gaps: Gaps | None) -> Fold:
     """A fold that keeps its held-out rows as rows: cheaper for many targets, and free of cancellation."""
+    A = problem.A[held]
+    if gaps is not None:
+        steps = gaps.steps(train)
+        train, A = gaps.moved(train, steps), gaps.refilled(A, steps)
     c = centred_moments(train, problem.intercept)
     factor = eigen_factor(c.xx, penalty_form(c, problem.penalty), train.count - int(problem.intercept))
-    A = problem.A[held]
     rows = (A.toarray() if sparse.issparse(A) else A) - c.shift_x
     design, y = rows @ factor.V, problem.b[held] - c.shift_y
     offset = np.broadcast_to(0.0, c.xy.shape)

@@ -13,6 +13,7 @@ from elltwo.facts.rotated import Fold
 from elltwo.selecting.kfold import held_out_error, kfold
 from elltwo.selecting.search import grid, refine
 from elltwo.tables.moments.dense import add_designs, subtract_designs
+from elltwo.tables.moments.gaps import Gaps
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,13 @@ def nested(
     intercept: bool = True,
     alphas: np.ndarray | None = None,
     per_target: bool = True,
+    gaps: Gaps | None = None,
 ) -> Nested:
     """Nested K-fold: for each outer fold, λ by cross-validation over the other K − 1 folds.
 
     Inner fold j of outer fold k trains on everything but k and j, which is again a difference of
-    moments. With K folds that is K² − K + K small eigenproblems and no row is read again.
+    moments. With K folds that is K² − K + K small eigenproblems and no row is read again. Missing values
+    (``gaps``) are filled with the means of the training rows, inner or outer.
     Varma & Simon, BMC Bioinformatics 7 (2006) 91.
     """
     total = add_designs(parts)
@@ -53,11 +56,11 @@ def nested(
     for k, held in enumerate(parts):
         train = subtract_designs(total, held)
         inner = [
-            fold_of(subtract_designs(train, part), part, penalty, intercept)
+            fold_of(subtract_designs(train, part), part, penalty, intercept, gaps)
             for j, part in enumerate(parts)
             if j != k
         ]
-        outer = fold_of(train, held, penalty, intercept)
+        outer = fold_of(train, held, penalty, intercept, gaps)
         alpha = _choose(inner, outer, alphas, per_target)
         chosen.append(alpha)
         sums.append(_at_own_alpha(outer, alpha))
