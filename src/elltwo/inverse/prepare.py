@@ -26,6 +26,7 @@ from elltwo.operators import (
     gradient,
     laplacian,
 )
+from elltwo.operators.differences import Edge
 
 # their adjoints are held by tests/contracts; anybody else's is probed
 TRUSTED = (MatrixOperator, ConvolutionOperator, ToeplitzOperator, DifferenceOperator)
@@ -79,14 +80,12 @@ def prepare(
     prior = None if x0 is None else _prior(x0, n, data.shape[1])
     penalty = penalty_of(L, operator, grid)
     scale, sigma = _whitening(noise, weights, m)
-    whitened = scale is not None
-    if whitened:
+    white = operator
+    if scale is not None:
         white = RowScaledOperator(scale, operator) if scale.ndim == 1 else ComposedOperator(scale, operator)
         data = scale[:, None] * data if scale.ndim == 1 else scale @ data
-    else:
-        white = operator
     vector = np.ndim(b) == 1 or np.shape(b) == tuple(operator.image_shape or ())
-    return Prepared(white, operator, data, vector, penalty, prior, sigma, whitened)
+    return Prepared(white, operator, data, vector, penalty, prior, sigma, scale is not None)
 
 
 def penalty_of(L: Any, A: Operator, grid: tuple[int, ...] | None) -> Any:
@@ -98,7 +97,7 @@ def penalty_of(L: Any, A: Operator, grid: tuple[int, ...] | None) -> Any:
         raise InputError(
             f"the grid {shape} has {int(np.prod(shape))} points, and A has {A.shape[1]} unknowns"
         )
-    edge = "periodic" if isinstance(A, ConvolutionOperator) and A.boundary == "periodic" else "free"
+    edge: Edge = "periodic" if isinstance(A, ConvolutionOperator) and A.boundary == "periodic" else "free"
     if isinstance(L, str):
         if L not in PENALTIES:
             raise unknown_option("penalty L", L, PENALTIES)

@@ -33,6 +33,8 @@ class ConvolutionOperator(Operator):
     Products cost one padded FFT pair. Source: Hansen, Nagy & O'Leary, Deblurring Images (SIAM 2006), ch. 3-4.
     """
 
+    image_shape: tuple[int, ...]
+
     def __init__(self, psf: np.ndarray, image_shape: tuple[int, ...], boundary: Boundary) -> None:
         size = int(np.prod(image_shape))
         super().__init__((size, size))

@@ -34,6 +34,8 @@ class DifferenceOperator(Operator):
         ``"free"``: no condition at the edge (Neumann for the Laplacian); ``"periodic"``; ``"zero"``.
     """
 
+    image_shape: tuple[int, ...]
+
     def __init__(self, rows: int, kind: str, order: int, grid: tuple[int, ...], edge: Edge) -> None:
         super().__init__((rows, int(np.prod(grid))))
         self.kind, self.order, self.image_shape, self.edge = kind, order, grid, edge

@@ -59,7 +59,7 @@ def collect_run(log: DecayLog) -> dict[str, Any]:
     return result
 
 
-def _medians(log: DecayLog, names: Sequence[str], metric: str) -> dict[str, list[float]]:
+def _medians(log: DecayLog, names: Sequence[str], metric: str) -> dict[str, list[int] | list[float]]:
     """Per step the median over tensors."""
     by_step: dict[int, list[float]] = {}
     for name in names:
@@ -69,7 +69,7 @@ def _medians(log: DecayLog, names: Sequence[str], metric: str) -> dict[str, list
     return {"steps": steps, "values": [float(np.median(by_step[s])) for s in steps]}
 
 
-def _pairs(series: tuple[Any, Any]) -> dict[str, list[float]]:
+def _pairs(series: tuple[Any, Any]) -> dict[str, list[int] | list[float]]:
     return {"steps": [int(s) for s in series[0]], "values": [float(v) for v in series[1]]}
 
 
@@ -81,7 +81,7 @@ def _largest(log: DecayLog) -> list[str]:
     return sorted(shapes, key=lambda n: -shapes[n])[:8]
 
 
-def _relative(log: DecayLog, name: str) -> dict[str, list[float]]:
+def _relative(log: DecayLog, name: str) -> dict[str, list[int] | list[float]]:
     steps, norm = log.series(name, "norm")
     first = norm[0] if len(norm) and norm[0] > 0 else 1.0
     return _pairs((steps, norm / first))
@@ -170,7 +170,7 @@ def _tiles(run: dict[str, Any]) -> str:
     return f'<dl class="tiles">{cells}</dl>'
 
 
-def _last(series: dict[str, list[float]]) -> str:
+def _last(series: dict[str, list[int] | list[float]]) -> str:
     return f"{100 * series['values'][-1]:.2g} %" if series["values"] else "–"
 
 

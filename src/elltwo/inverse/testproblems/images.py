@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from elltwo.errors import InputError
 from elltwo.inverse.testproblems.phantoms import satellite, shepp_logan
 from elltwo.inverse.testproblems.problem import TestProblem, check_size
-from elltwo.operators.convolution import convolution, gaussian_psf
+from elltwo.operators.convolution import Boundary, convolution, gaussian_psf
 
 
 def _degrees(theta: float) -> tuple[float, float]:
@@ -76,7 +76,7 @@ def tomography(size: int = 64, angles: np.ndarray | None = None, rays: int | Non
     )
 
 
-def blur(size: int = 64, sigma: float = 2.0, boundary: str = "reflective") -> TestProblem:
+def blur(size: int = 64, sigma: float = 2.0, boundary: Boundary = "reflective") -> TestProblem:
     """Deblurring of a picture of simple shapes under a Gaussian point-spread function.
 
     ``A`` is a convolution operator with a ``boundary`` of ``"zero"``, ``"periodic"`` or ``"reflective"``.

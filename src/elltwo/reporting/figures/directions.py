@@ -93,13 +93,14 @@ def _contours(ax: Any, s: np.ndarray, centre: np.ndarray, chosen: np.ndarray, sp
 
     own = float(np.hypot(*(s * (chosen - centre))))
     widest = float(s.min() * span)
+    middle = (float(centre[0]), float(centre[1]))
     for level in (0.25 * widest, 0.55 * widest, 0.95 * widest, 1.4 * widest):
         ax.add_patch(
-            Ellipse(centre, 2 * level / s[0], 2 * level / s[1], fill=False, ec=ORANGE, lw=0.8, alpha=0.45)
+            Ellipse(middle, 2 * level / s[0], 2 * level / s[1], fill=False, ec=ORANGE, lw=0.8, alpha=0.45)
         )
     if own > 0:
         ax.add_patch(
-            Ellipse(centre, 2 * own / s[0], 2 * own / s[1], fill=False, ec=ORANGE, lw=1.7, gid="touching")
+            Ellipse(middle, 2 * own / s[0], 2 * own / s[1], fill=False, ec=ORANGE, lw=1.7, gid="touching")
         )
 
 

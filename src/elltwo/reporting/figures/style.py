@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 INK = "#1f2430"
 MUTED = "#667085"
@@ -95,6 +95,6 @@ def look() -> Iterator[None]:
     """This look for the time of a ``with``; names in any script are left to the reader's own fonts."""
     import matplotlib
 
-    with matplotlib.rc_context(RC), warnings.catch_warnings():
+    with matplotlib.rc_context(cast(Any, RC)), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield

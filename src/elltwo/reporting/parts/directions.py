@@ -37,9 +37,9 @@ def made_of(view: View, j: int, most: int = 3) -> list[str]:
     scale = view.rotated.spectrum.scale
     loading = view.V[:, j] * (np.ones(view.columns) if scale is None else scale)
     order = np.argsort(-np.abs(loading))[:most]
-    order = [i for i in order if abs(loading[i]) > 0.25 * abs(loading[order[0]])]
-    sign = np.sign(loading[order[0]])
-    return [("+ " if loading[i] * sign > 0 else "− ") + view.names[i] for i in order]
+    heaviest = loading[order[0]]
+    heavy = [i for i in order if abs(loading[i]) > 0.25 * abs(heaviest)]
+    return [("+ " if loading[i] * heaviest > 0 else "− ") + view.names[i] for i in heavy]
 
 
 def orientation(view: View, j: int) -> float:
