@@ -21,7 +21,7 @@ from elltwo.facts.selection import Selection
 from elltwo.selecting import find_rule, select
 from elltwo.selecting.loo import loo_residuals
 from elltwo.selecting.registry import RULES, Rule
-from elltwo.shrinking.secular import alpha_for_df, alpha_for_fraction, alpha_for_radius
+from elltwo.shrinking.secular import alpha_for_df, alpha_for_fraction, alpha_for_radius, per_target
 
 MANY = 2e7  # directions × strengths × targets beyond which only the rule that decides is evaluated
 
@@ -36,7 +36,7 @@ class Wish:
     rule : name, or None: leave-one-out, or the splits' score where there are splits.
     one_se : the largest λ within one standard error of the best.
     per_target : one λ per target.
-    target_df, radius, length_fraction : solve for λ instead; at most one.
+    target_df, radius, length_fraction : solve for λ instead; at most one; a number, or (t,).
     noise : known standard deviation of the noise.
     method : factorization.
     splits : cross-validation splits of all rows, or None.
@@ -48,14 +48,24 @@ class Wish:
     rule: str | None = None
     one_se: bool = False
     per_target: bool = False
-    target_df: float | None = None
-    radius: float | None = None
-    length_fraction: float | None = None
+    target_df: float | np.ndarray | None = None
+    radius: float | np.ndarray | None = None
+    length_fraction: float | np.ndarray | None = None
     noise: float | None = None
     method: str = "auto"
     splits: list[Split] | None = None
     scoring: Scoring | None = None
     pooled: bool = True
+
+    @property
+    def exact(self) -> list[str]:
+        """What the strength is solved for."""
+        return [n for n in ("target_df", "radius", "length_fraction") if getattr(self, n) is not None]
+
+    @property
+    def several(self) -> bool:
+        """Does every target get a strength of its own?"""
+        return self.per_target or any(n != "target_df" or np.ndim(self.target_df) for n in self.exact)
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,7 @@ def fit_wish(problem: Problem, wish: Wish) -> Fit:
             f"choosing a strength needs the Gram or kernel matrix, and min(n, p) = {min(problem.A.shape)} of "
             f"this sparse design exceeds {SPARSE_LIMIT}: use SparseRidgeCV, or Ridge(alpha=...)"
         )
-    exact = [n for n in ("target_df", "radius", "length_fraction") if getattr(wish, n) is not None]
+    exact = wish.exact
     if len(exact) > 1:
         raise UsageError(f"{' and '.join(exact)} each fix the strength: give only one of them")
     ready = _prepare(problem, wish, bool(exact))
@@ -189,23 +199,29 @@ def _numbers(splits: list[Split], ready: Prepared) -> np.ndarray | None:
 
 def _solve_exactly(rotated: Rotated, wish: Wish, which: str) -> Selection:
     """λ from degrees of freedom, a radius or a fraction of length; the rules' curves are kept beside it."""
-    value = float(getattr(wish, which))
+    value = per_target(getattr(wish, which), rotated.targets, which)
     if which == "target_df":
-        alpha = np.full(rotated.targets, alpha_for_df(rotated, value))
+        alpha = np.array([alpha_for_df(rotated, df) for df in value])
     elif which == "radius":
         alpha = alpha_for_radius(rotated, value)
     else:
         alpha = alpha_for_fraction(rotated, value)
     beside = select(rotated, "gcv", others=True)
-    said = ", ".join(f"{a:.6g}" for a in np.unique(alpha)[:3])
     return replace(
         beside,
         rule=which,
         alpha=alpha,
         score=np.full(alpha.size, np.nan),
         edge="zero" if np.any(alpha == 0) else "infinity" if np.any(np.isinf(alpha)) else "",
-        sentence=f"λ = {said} gives {which.replace('_', ' ')} = {value:g}, solved for exactly.",
+        sentence=f"λ = {_listed(alpha)} gives {which.replace('_', ' ')} = {_listed(value)}, solved for exactly.",
     )
+
+
+def _listed(values: np.ndarray) -> str:
+    """The numbers in order, each once where all are the same, the first three where there are many."""
+    some = values[:1] if np.all(values == values[0]) else values[:3]
+    more = ", …" if some.size not in (1, values.size) else ""
+    return ", ".join(f"{v:.6g}" for v in some) + more
 
 
 def row_results(fit: Fit, alphas: np.ndarray, targets: np.ndarray, predictions: bool) -> np.ndarray:
@@ -230,4 +246,4 @@ def best_score(fit: Fit, wish: Wish) -> Any:
     if fit.selection.rule == "loo" and wish.scoring is None and fit.rotated is not None:
         n = fit.rotated.spectrum.shape[0] if fit.kept is None else fit.kept.size
         score = score * (fit.rotated.spectrum.weight / n)
-    return score if wish.per_target and score.size > 1 else float(score[0])
+    return score if wish.several and score.size > 1 else float(score[0])

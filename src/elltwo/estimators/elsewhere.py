@@ -92,7 +92,7 @@ def predict_elsewhere(face: Face, X: Any) -> Any:
 
 def _refuse(face: Any, defaults: dict[str, Any]) -> None:
     for name, default in defaults.items():
-        if getattr(face, name) != default:
+        if not np.array_equal(getattr(face, name), default):
             raise UsageError(
                 f"{name}={getattr(face, name)!r} is not offered where the rows are elsewhere: leave it out, or "
                 f"bring the rows here with X.compute()"

@@ -48,9 +48,9 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, SearchFace):
         a score over folds).
     one_se : bool, default=False
         The largest strength within one standard error of the best score.
-    target_df, radius, length_fraction : float, optional
+    target_df, radius, length_fraction : float or array-like of shape (n_targets,), optional
         Solve for the strength instead: these degrees of freedom; ||L(x - prior_mean)|| equal to this radius;
-        that length over its unpenalised value.
+        that length over its unpenalised value. One number for all targets, or one for each.
     noise : float, optional
         Known standard deviation of the noise.
     standardize, free, strengths, prior_mean, penalty
@@ -59,6 +59,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, SearchFace):
     Attributes
     ----------
     alpha_ : float or ndarray of shape (n_targets,)
+        One per target with ``alpha_per_target``, ``radius``, ``length_fraction``, or several ``target_df``.
     best_score_ : float or ndarray of shape (n_targets,)
         Minus the deciding rule's score; greater is better.
     coef_, intercept_, n_features_in_, feature_names_in_ : as in scikit-learn.

@@ -36,9 +36,9 @@ SEARCH_OPTIONS: dict[str, list[Any]] = {
     "alpha_per_target": ["boolean"],
     "rule": [StrOptions({*RULES, *ALIASES}), None],
     "one_se": ["boolean"],
-    "target_df": [Interval(Real, 0, None, closed="left"), None],
-    "radius": [Interval(Real, 0, None, closed="left"), None],
-    "length_fraction": [Interval(Real, 0, 1, closed="both"), None],
+    "target_df": ["array-like", Interval(Real, 0, None, closed="left"), None],
+    "radius": ["array-like", Interval(Real, 0, None, closed="left"), None],
+    "length_fraction": ["array-like", Interval(Real, 0, 1, closed="both"), None],
     "noise": [Interval(Real, 0, None, closed="neither"), None],
 }
 
@@ -68,9 +68,9 @@ class SearchFace(Face):
         alpha_per_target: bool = False,
         rule: str | None = None,
         one_se: bool = False,
-        target_df: float | None = None,
-        radius: float | None = None,
-        length_fraction: float | None = None,
+        target_df: Any = None,
+        radius: Any = None,
+        length_fraction: Any = None,
         noise: float | None = None,
         standardize: bool = False,
         free: Any = None,
@@ -105,8 +105,7 @@ class SearchFace(Face):
             fit = fit_wish(problem, wish)
         self._keep(fit, data)
         alpha = fit.solution.alpha
-        several = wish.per_target and alpha.size > 1
-        self.alpha_ = alpha.copy() if several else float(alpha[0])
+        self.alpha_ = alpha.copy() if wish.several and alpha.size > 1 else float(alpha[0])
         self.best_score_ = best_score(fit, wish)
         if self.store_cv_results:
             results = row_results(fit, self._listed(), data.y, scoring is not None).astype(data.dtype)

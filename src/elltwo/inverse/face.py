@@ -21,7 +21,7 @@ from elltwo.inverse.rules import chosen_rule, other_rules
 from elltwo.selecting import select
 from elltwo.selecting.registry import find_rule
 from elltwo.shrinking import shrink
-from elltwo.shrinking.secular import alpha_for_radius, alpha_for_residual
+from elltwo.shrinking.secular import alpha_for_radius, alpha_for_residual, per_target
 
 
 def reconstruct(
@@ -30,10 +30,10 @@ def reconstruct(
     *,
     L: Any = None,
     rule: str = "auto",
-    lam: float | None = None,
-    alpha: float | None = None,
-    radius: float | None = None,
-    residual: float | None = None,
+    lam: Any = None,
+    alpha: Any = None,
+    radius: Any = None,
+    residual: Any = None,
     noise: Any = None,
     x0: Any = None,
     weights: Any = None,
@@ -56,6 +56,7 @@ def reconstruct(
     rule : ``"auto"`` (discrepancy if ``noise`` is known, else robust GCV) or a name in ``elltwo.selecting.RULES``
     lam, alpha : a strength of your own; lam = √alpha.
     radius, residual : ask for ‖L(x − x0)‖ ≤ radius or ‖A x − b‖ ≤ residual instead; λ follows from a secular equation.
+        These four are one number, or one per column of b.
     noise : each datum's standard deviation, a vector of them, or a covariance matrix (the problem is whitened).
     weights : (m,) multiplying squared residuals.
     x0 : prior mean.
@@ -105,15 +106,16 @@ def _probe(p: Prepared, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(p.A.shape[1])
 
 
-def _select(r: Rotated, rule: str, given: dict[str, float], others: bool | tuple[str, ...]) -> Selection:
+def _select(r: Rotated, rule: str, given: dict[str, Any], others: bool | tuple[str, ...]) -> Selection:
     """Choose by the rule, or take what was asked for; the other rules are heard either way."""
     heard = other_rules(others)
     if not given:
         return _in_root(select(r, chosen_rule(rule, r), others=heard))
-    [(name, value)] = given.items()
-    alpha = _asked(r, name, float(value))
+    [(name, asked)] = given.items()
+    alpha = _asked(r, name, asked)
     curves = select(r, chosen_rule("rgcv", r), others=heard)
-    sentence = f"λ = {np.sqrt(alpha[0]):.4g} from {name} = {value:g}, as asked."
+    said = ", ".join(f"{v:g}" for v in np.ravel(asked)[:3]) + (", …" if np.size(asked) > 3 else "")
+    sentence = f"λ = {np.sqrt(alpha[0]):.4g} from {name} = {said}, as asked."
     edge = "zero" if alpha[0] == 0 else "infinity" if np.isinf(alpha[0]) else ""
     return Selection(
         "given", alpha, np.full(r.targets, np.nan), curves.curves, curves.choices, edge, sentence
@@ -129,14 +131,16 @@ def _in_root(selection: Selection) -> Selection:
     return replace(selection, sentence=f"{value}{least}{reason}")
 
 
-def _asked(r: Rotated, name: str, value: float) -> np.ndarray:
-    if np.isnan(value) or value < 0:
-        raise InputError(f"{name} must be a number >= 0; got {value}")
+def _asked(r: Rotated, name: str, asked: Any) -> np.ndarray:
+    """(t,) α from what was asked for, one number or one per column of b."""
+    value = per_target(asked, r.targets, name)
+    if not np.all(value >= 0):
+        raise InputError(f"{name} must be a number >= 0; got {asked}")
     if name == "radius":
         return alpha_for_radius(r, value)
     if name == "residual":
         return alpha_for_residual(r, value)
-    return np.full(r.targets, value**2 if name == "lam" else value)
+    return value**2 if name == "lam" else value
 
 
 def _answer(

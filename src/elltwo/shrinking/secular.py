@@ -29,29 +29,36 @@ def alpha_for_df(r: Rotated, df: float) -> float:
     return _root(lambda a: float(degrees_of_freedom(s, np.array([a]), free)[0]) - df, s)
 
 
-def alpha_for_radius(r: Rotated, radius: float) -> np.ndarray:
-    """(t,) λ with ‖L(x − x0)‖ = radius, 0 where the unpenalised solution is shorter already.
+def alpha_for_radius(r: Rotated, radius: float | np.ndarray) -> np.ndarray:
+    """(t,) λ with ‖L(x − x0)‖ = radius, one for all targets or (t,), 0 where the unpenalised solution is shorter.
 
-    The secular equation, Golub & von Matt, Numer. Math. 59 (1991) 561; solved as 1/radius − 1/‖Lx‖,
-    which is nearly linear in λ.
+    The secular equation, Golub & von Matt, Numer. Math. 59 (1991) 561.
+
+    Raises
+    ------
+    InputError : a radius is negative or not a number, or there are neither one nor t of them.
     """
-    if not radius >= 0:
+    wanted = per_target(radius, r.targets, "radius")
+    if not np.all(wanted >= 0):
         raise InputError(f"a radius must be >= 0, got {radius}")
     full = norms(r, np.array([0.0]))[0]
-    return np.array([_radius_root(r, j, radius) if full[j] > radius else 0.0 for j in range(r.targets)])
+    return np.array([_radius_root(r, j, w) if full[j] > w else 0.0 for j, w in enumerate(wanted)])
 
 
-def alpha_for_fraction(r: Rotated, fraction: float) -> np.ndarray:
-    """(t,) λ with ‖L(x − x0)‖ = fraction × its length at λ = 0.
+def alpha_for_fraction(r: Rotated, fraction: float | np.ndarray) -> np.ndarray:
+    """(t,) λ with ‖L(x − x0)‖ = fraction × its length at λ = 0; one fraction for all targets or (t,).
 
     Rokem & Kay, GigaScience 9 (2020) giaa133, solved here as an equation rather than interpolated.
+
+    Raises
+    ------
+    InputError : a fraction lies outside [0, 1], or there are neither one nor t of them.
     """
-    if not 0 <= fraction <= 1:
+    wanted = per_target(fraction, r.targets, "length_fraction")
+    if not np.all((wanted >= 0) & (wanted <= 1)):
         raise InputError(f"a length fraction must lie between 0 and 1, got {fraction}")
     full = norms(r, np.array([0.0]))[0]
-    return np.array(
-        [_radius_root(r, j, fraction * full[j]) if fraction < 1 else 0.0 for j in range(r.targets)]
-    )
+    return np.array([_radius_root(r, j, w * full[j]) if w < 1 else 0.0 for j, w in enumerate(wanted)])
 
 
 def alpha_for_residual(r: Rotated, target: float | np.ndarray) -> np.ndarray:
@@ -63,10 +70,25 @@ def alpha_for_residual(r: Rotated, target: float | np.ndarray) -> np.ndarray:
     ------
     InputError : the target is negative or not a number.
     """
-    wanted = np.broadcast_to(np.asarray(target, dtype=float), (r.targets,))
+    wanted = per_target(target, r.targets, "residual")
     if not np.all(wanted >= 0):
         raise InputError(f"the residual asked for must be a length >= 0, got {target}")
     return np.array([_residual_root(r, j, float(w)) for j, w in enumerate(wanted)])
+
+
+def per_target(value: float | np.ndarray, targets: int, name: str) -> np.ndarray:
+    """(t,) what was asked for: one number for all targets, or one for each.
+
+    Raises
+    ------
+    InputError : there are neither one nor t numbers.
+    """
+    wanted = np.asarray(value, dtype=float)
+    if wanted.ndim > 1 or wanted.size not in (1, targets):
+        raise InputError(
+            f"{name} must be one number, or one per target ({targets}); got shape {wanted.shape}"
+        )
+    return np.broadcast_to(wanted.ravel(), (targets,))
 
 
 def noise_norm(r: Rotated) -> float:

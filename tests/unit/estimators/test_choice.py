@@ -19,7 +19,7 @@ from sklearn.model_selection import (
 )
 
 from elltwo import Ridge, RidgeClassifier, RidgeClassifierCV, RidgeCV
-from elltwo.errors import ChoiceWarning, UsageError
+from elltwo.errors import ChoiceWarning, InputError, UsageError
 from elltwo.facts.problem import Penalty
 from problems import held_out, random_problem, refit, rows_of
 
@@ -232,6 +232,39 @@ def test_degrees_of_freedom_radius_and_length_are_met_to_ten_digits(wide: bool) 
     half = RidgeCV(length_fraction=0.5).fit(A, y)
     assert np.linalg.norm(half.coef_) == pytest.approx(0.5 * full, rel=1e-10)
     assert half.selection_.rule == "length_fraction"
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize(
+    ("name", "each"),
+    [("radius", [0.1, 0.4, 0.2]), ("length_fraction", [0.25, 1.0, 0.5]), ("target_df", [2.5, 4.0, 3.0])],
+)
+def test_a_radius_a_fraction_or_degrees_of_freedom_for_every_target_are_those_of_one_fit_each(
+    wide: bool, name: str, each: list[float]
+) -> None:
+    problem = random_problem(n=20, p=40 if wide else 6, t=3)
+    together = RidgeCV(**{name: each}).fit(problem.A, problem.b)
+    alone = [RidgeCV(**{name: v}).fit(problem.A, problem.b[:, j]) for j, v in enumerate(each)]
+    np.testing.assert_allclose(together.alpha_, [m.alpha_ for m in alone], rtol=1e-9)
+    np.testing.assert_allclose(together.coef_, [m.coef_ for m in alone], rtol=1e-9, atol=1e-12)
+    one = RidgeCV(**{name: each[0]}).fit(problem.A, problem.b)
+    np.testing.assert_allclose(one.coef_[0], alone[0].coef_, rtol=1e-9, atol=1e-12)
+    assert np.shape(one.alpha_) == (() if name == "target_df" else (3,))
+
+
+@pytest.mark.parametrize(
+    ("wish", "sentence"),
+    [
+        ({"radius": [1.0, 2.0]}, r"radius must be one number, or one per target \(3\); got shape \(2,\)"),
+        ({"radius": [1.0, -2.0, 1.0]}, "a radius must be >= 0"),
+        ({"length_fraction": [0.5, 1.5, 0.5]}, "must lie between 0 and 1"),
+        ({"target_df": [[1.0, 2.0, 3.0]]}, r"got shape \(1, 3\)"),
+    ],
+)
+def test_wishes_that_do_not_fit_the_targets_are_refused(wish: dict, sentence: str) -> None:
+    problem = random_problem(n=20, p=6, t=3)
+    with pytest.raises(InputError, match=sentence):
+        RidgeCV(**wish).fit(problem.A, problem.b)
 
 
 def test_two_exact_wishes_at_once_are_refused() -> None:

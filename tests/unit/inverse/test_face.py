@@ -108,6 +108,18 @@ def test_asking_for_a_radius_or_a_residual_meets_it():
     assert reconstruct(phillips.A, noisy, residual=1.5).residual_norm == pytest.approx(1.5, rel=1e-9)
 
 
+@pytest.mark.parametrize("name", ["lam", "alpha", "radius", "residual"])
+def test_several_right_hand_sides_may_each_ask_for_their_own(name):
+    B, each = np.column_stack([noisy, 2 * noisy[::-1], noisy**2]), [1.0, 2.5, 0.5]
+    together = reconstruct(phillips.A, B, **{name: each})
+    for j, value in enumerate(each):
+        alone = reconstruct(phillips.A, B[:, j], **{name: value})
+        assert together.alpha[j] == pytest.approx(alone.alpha, rel=1e-9)
+        np.testing.assert_allclose(together.coef[:, j], alone.coef, atol=1e-10)
+    with pytest.raises(InputError, match=rf"{name} must be one number, or one per target \(3\)"):
+        reconstruct(phillips.A, B, **{name: [1.0, 2.0]})
+
+
 def test_known_noise_decides_by_discrepancy_and_unknown_noise_by_robust_gcv():
     sigma = float(np.linalg.norm(noisy - phillips.b) / np.sqrt(32))
     known, unknown = reconstruct(phillips.A, noisy, noise=sigma), reconstruct(phillips.A, noisy)
