@@ -8,6 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from elltwo.estimators.fitting import Fit
+from elltwo.facts.rotated import Rotated
+from elltwo.facts.selection import Selection
+from elltwo.facts.solution import Solution
+from elltwo.selecting.nested import Nested
+
 
 class Drawn:
     """Figures, findings and the report of a fit, by the same code that the command line uses.
@@ -15,6 +21,18 @@ class Drawn:
     Diagnosing and reporting lie above the faces and imports go down: their names are looked up when a person
     asks, so that neither the floors nor the import time change.
     """
+
+    solution_: Solution
+    selection_: Selection | None
+    rotated_: Rotated | None
+    standardize: bool
+    _fit: Fit
+
+    def _spectral(self, what: str) -> Rotated:
+        raise NotImplementedError
+
+    def nested_score(self, folds: int = 5, seed: int = 0) -> Nested:
+        raise NotImplementedError
 
     def plot_path(self, **options: Any) -> Any:
         """Coefficients over λ; a matplotlib Figure. The report draws it with the same code."""

@@ -45,6 +45,17 @@ class Interval:
 class Inspected(Drawn):
     """Methods that read the shared objects of a fit; every one says what it needs where it is not there."""
 
+    solver_: str
+    coef_: np.ndarray
+    penalty: Any
+    _single: bool
+
+    def _linear(self, X: Any) -> np.ndarray:
+        raise NotImplementedError
+
+    def _column_spread(self) -> np.ndarray:
+        raise NotImplementedError
+
     # -- the path -------------------------------------------------------------------------------
 
     def path(self, alphas: Any = None) -> Path:

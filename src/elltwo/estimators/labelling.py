@@ -11,6 +11,7 @@ from sklearn.utils import column_or_1d, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from elltwo.estimators.face import Face
 from elltwo.estimators.validating import check_data, check_weights
 
 
@@ -32,8 +33,10 @@ class Labels:
     weights: np.ndarray | None
 
 
-class Labelled:
+class Labelled(Face):
     """Turn classes into targets before a fit and decision values into classes after it."""
+
+    class_weight: Any
 
     def _label(self, X: Any, y: Any, sample_weight: Any) -> Labels:
         X, y = check_data(self, X, y, numeric=False)
@@ -54,7 +57,7 @@ class Labelled:
         scores = self._linear(X)
         return scores.ravel() if scores.ndim == 2 and scores.shape[1] == 1 else scores
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Any) -> np.ndarray:  # type: ignore[override]  # a class has no standard deviation
         """Classes of shape (n_samples,), or indicators (n_samples, n_classes) for multilabel targets."""
         check_is_fitted(self)
         return self._labels_of(self.decision_function(X))

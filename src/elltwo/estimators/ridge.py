@@ -157,7 +157,7 @@ def ridge_regression(
         random_state=random_state,
     )
     model.fit(X if sparse.issparse(X) else np.asarray(X), y, sample_weight)
-    wanted = [model.coef_]
+    wanted: list[Any] = [model.coef_]
     wanted += [model.n_iter_] if return_n_iter else []
     wanted += [model.intercept_] if return_intercept else []
     return wanted[0] if len(wanted) == 1 else tuple(wanted)
