@@ -13,6 +13,7 @@ from torch import nn
 
 from elltwo.decay.forms.apply import apply_decay
 from elltwo.decay.monitoring.findings import log_findings, opened_gap
+from elltwo.decay.monitoring.measuring import _equal_parts, turns_for
 from elltwo.decay.monitoring.monitor import Monitor
 from elltwo.decay.monitoring.spectral import SpectralMeter, effective_rank, radial_tangential, sharpness
 from elltwo.errors import ChoiceWarning, DataError, InputError, UsageError
@@ -107,6 +108,32 @@ def test_the_metrics_equal_a_slow_reading_of_the_same_step(name):
     sigma = record["tensors"]["3.weight"]["spectral_norm"]
     assert 0.99 * exact <= sigma <= exact * (1 + 1e-6)
     assert record["tensors"]["3.weight"]["stable_rank"] == pytest.approx(float(matrix.norm() / sigma) ** 2)
+
+
+def test_tensors_that_take_turns_are_each_measured_rightly_in_their_turn_and_their_norms_always():
+    net, same = network(), network()
+    several = Monitor(net, adamw := OPTIMIZERS["adamw"](net.parameters()), plan_of(net), every=1, turns=3)
+    at_once = Monitor(same, other := OPTIMIZERS["adamw"](same.parameters()), plan_of(same), every=1)
+    train(net, adamw, 9)
+    train(same, other, 9)
+    counts = dict.fromkeys(several.records.names, 0)
+    for turned, whole in zip(several.records, at_once.records, strict=True):
+        for name, got in turned["tensors"].items():
+            assert got.keys() >= whole["tensors"][name].keys() - {"rotation", "decay_share", "steps_to_go"}
+            assert all(whole["tensors"][name][k] == pytest.approx(v, rel=1e-9, nan_ok=True) for k, v in got.items()
+                       if k not in ("spectral_norm", "stable_rank"))  # fmt: skip
+            counts[name] += "rotation" in got
+    assert set(counts.values()) == {3}
+
+
+def test_only_large_models_take_turns_and_the_parts_are_about_equal():
+    sizes = [500, 10, 10, 300, 200, 990, 5]
+    parts = _equal_parts(sizes, 2)
+    assert sorted(i for part in parts for i in part) == list(range(7))
+    loads = [sum(sizes[i] for i in part) for part in parts]
+    assert abs(loads[0] - loads[1]) <= 10
+    small, large = [torch.empty(1000)] * 5, [torch.empty(6_000_000, device="meta")] * 2
+    assert (turns_for(small), turns_for(large), turns_for(large * 50)) == (1, 2, 4)
 
 
 @pytest.mark.parametrize("name", ["fused adamw", "sgd"])
@@ -389,7 +416,7 @@ def test_the_gradient_of_infonce_is_tangential_to_1e_12():
 def test_the_spectral_bound_is_never_below_what_the_layers_do():
     torch.manual_seed(0)
     conv = nn.Conv2d(3, 5, 3, padding=1, bias=False)
-    meter = SpectralMeter({"c": conv.weight}, start_rounds=200)
+    meter = SpectralMeter({"c": conv.weight}, start_steps=200)
     sigma = float(meter.spectral_norms()[0])
     assert sigma == pytest.approx(
         float(torch.linalg.matrix_norm(conv.weight.detach().reshape(5, -1), 2)), rel=1e-4
@@ -399,6 +426,22 @@ def test_the_spectral_bound_is_never_below_what_the_layers_do():
     assert float(gains.max()) <= 10 ** meter.log10_bound({"c": sigma})
     assert effective_rank(torch.eye(7)) == pytest.approx(7)
     assert effective_rank(torch.ones(4, 4)) == pytest.approx(1, abs=1e-6)
+
+
+def test_the_first_spectral_norm_is_within_two_percent_even_where_the_spectrum_has_no_gap():
+    torch.manual_seed(0)
+    random = torch.randn(512, 256)
+    repeated = torch.linalg.qr(torch.randn(40, 30))[0] * 3.0  # one singular value, thirty times
+    low = torch.randn(50, 2) @ torch.randn(2, 60)
+    meter = SpectralMeter({"random": random, "repeated": repeated, "low": low, "zero": torch.zeros(4, 4)})
+    exact = [float(torch.linalg.matrix_norm(t, 2)) for t in meter.matrices.values()]
+    for _ in range(2):
+        got = meter.spectral_norms().tolist()
+        assert got[0] == pytest.approx(exact[0], rel=0.02)
+        assert got[1:3] == pytest.approx(exact[1:3], rel=1e-3)
+        assert got[3] == 0
+        assert all(g <= e * (1 + 1e-5) for g, e in zip(got, exact, strict=True))
+    assert math.isnan(SpectralMeter({"diverged": torch.full((3, 3), math.nan)}).spectral_norms()[0])
 
 
 def test_bfloat16_complex_and_channels_last_weights_are_measured():

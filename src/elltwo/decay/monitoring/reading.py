@@ -20,19 +20,21 @@ Array = NDArray[np.float64]
 def tensor_records(
     names: list[str], invariant: list[bool], sums: StepSums, settings: StepSettings
 ) -> dict[str, dict[str, Any]]:
-    """Metrics per tensor (see ``facts.decaylog.TENSOR_METRICS``); what has no meaning is left out."""
-    angle, share = rotation(sums), decay_share(sums, settings.rate)
+    """Metrics per tensor (see ``facts.decaylog.TENSOR_METRICS``); what has no meaning, or no turn, is left out."""
+    angles, shares = rotation(sums).tolist(), decay_share(sums, settings.rate).tolist()
+    norms, gradients = np.sqrt(sums.weight).tolist(), np.sqrt(sums.gradient).tolist()
+    rates, measured = settings.rate.tolist(), (~np.isnan(sums.step)).tolist()
     out = {}
     for i, name in enumerate(names):
-        record: dict[str, Any] = {
-            "norm": float(np.sqrt(sums.weight[i])),
-            "grad_norm": float(np.sqrt(sums.gradient[i])),
-            "rotation": float(angle[i]),
-        }
-        if settings.rate[i] > 0:
-            record |= {"rate": float(settings.rate[i]), "decay_share": float(share[i])}
+        record: dict[str, Any] = {"norm": norms[i], "grad_norm": gradients[i]}
+        if measured[i]:
+            record["rotation"] = angles[i]
+        if rates[i] > 0:
+            record["rate"] = rates[i]
+            if measured[i]:
+                record["decay_share"] = shares[i]
         if invariant[i]:
-            record |= _of_invariant(i, float(angle[i]), float(sums.weight[i]), settings)
+            record |= _of_invariant(i, angles[i], float(sums.weight[i]), settings)
         out[name] = record
     return out
 
