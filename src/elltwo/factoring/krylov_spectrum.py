@@ -58,10 +58,11 @@ def krylov_rotated(
     b: np.ndarray,
     x0: np.ndarray | None = None,
     noise: float | None = None,
+    exact: Trace | None = None,
 ) -> Rotated:
-    """Return the Rotated that k steps of Golub–Kahan on b (m,) give, with traces from the probes.
+    """Return the Rotated that k steps of Golub–Kahan on b (m,) give, with traces from the probes or exact ones.
 
-    ``b`` has A x0 subtracted already. Without probes degrees of freedom are those of the subspace,
+    ``b`` has A x0 subtracted already. Without either degrees of freedom are those of the subspace,
     which is a *projected* count: too small, as the origin says.
     """
     form = run.form
@@ -82,9 +83,9 @@ def krylov_rotated(
         shape=(m, n),
         weight=float(m),
         dropped=0 if run.finished else max(directions - r, 0),
-        origin=Origin("golub_kahan", _reason(len(run.betas), len(probes)), squared=False),
+        origin=Origin("golub_kahan", _reason(len(run.betas), len(probes), exact), squared=False),
         x0=x0,
-        trace=_trace(probes, m - form.Q.shape[1]) if probes else None,
+        trace=exact or (_trace(probes, m - form.Q.shape[1]) if probes else None),
     )
     return Rotated(spectrum, z, free, np.zeros(1), np.array([rest]), np.array([total]), None, noise)
 
@@ -110,13 +111,21 @@ def _trace(probes: list[GolubKahan], rows: int) -> Trace:
     s, count = np.concatenate([*nodes, np.zeros(0)]), np.concatenate([*weights, np.zeros(0)])
     order = np.argsort(-s, kind="stable")
     live = order[s[order] > 0]
-    return Trace(s[live], count[live], sampled=True)
+    return Trace(s[live], count[live], sampled=True, apart=True)
 
 
-def _reason(steps: int, probes: int) -> str:
-    counted = (
-        f"degrees of freedom from {probes} random probe{'s' if probes > 1 else ''}"
-        if probes
-        else "degrees of freedom counted in the subspace only"
-    )
+def exact_trace(form: OperatorForm) -> Trace:
+    """All singular values, from the rows of the operator: as many products with Aᵀ as there are data."""
+    rows = np.stack([form.adjoint(row) for row in np.eye(form.A.shape[0])])
+    s = np.linalg.svd(rows, compute_uv=False)
+    live = s[: keep(s, svd_floor(rows.shape), min(rows.shape[0] - form.Q.shape[1], rows.shape[1]))]
+    return Trace(live, np.ones(live.size), apart=True)
+
+
+def _reason(steps: int, probes: int, exact: Trace | None) -> str:
+    counted = "degrees of freedom counted in the subspace only"
+    if exact is not None:
+        counted = "degrees of freedom from all singular values, as the data are few"
+    elif probes:
+        counted = f"degrees of freedom from {probes} random probe{'s' if probes > 1 else ''}"
     return f"an operator too large to decompose: {steps} Golub-Kahan steps, {counted}"

@@ -172,17 +172,20 @@ class Trace:
     """How traces of functions of the hat matrix are counted where directions do not stand for one each.
 
     tr φ(H) over the penalised directions = Σ countⱼ φ(sⱼ²/(sⱼ² + λ)). Exact for a spectrum whose
-    directions were put into bins; an estimate where ``sampled`` (Golub–Kahan run on a random probe).
+    directions were put into bins, and for all singular values beside a few Golub–Kahan steps; an estimate
+    where ``sampled`` (steps on a random probe).
 
     Attributes
     ----------
     s : (m,) singular values; count : (m,) nonnegative numbers of directions.
     sampled : is this an estimate?
+    apart : are these values of their own, rather than those of the spectrum's bins?
     """
 
     s: np.ndarray
     count: np.ndarray
     sampled: bool = False
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -228,6 +231,11 @@ class Spectrum:
         return Trace(self.s, np.ones(self.s.size)) if self.trace is None else self.trace
 
     @property
+    def binned(self) -> bool:
+        """Does each direction stand for a bin of them?"""
+        return self.trace is not None and not self.trace.apart
+
+    @property
     def directions(self) -> float:
         """How many penalised directions there are."""
         return float(self.s.size) if self.trace is None else float(self.trace.count.sum())
@@ -235,7 +243,7 @@ class Spectrum:
     @property
     def full_row_rank(self) -> bool:
         """Do the directions and the free block span all rows? Then λ = 0 interpolates."""
-        if self.trace is not None and self.trace.sampled:
+        if self.trace is not None and self.trace.apart:
             return False
         return self.directions + self.free.rank >= self.shape[0] - 0.5
 

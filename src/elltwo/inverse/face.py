@@ -64,7 +64,8 @@ def reconstruct(
     grid : shape in which x is a field, where A does not say.
     method : ``"auto"``, ``"structured"``, ``"bidiagonal"``, ``"svd"`` or ``"golub_kahan"``.
     steps, probes, seed : Golub–Kahan steps (default: until λ stands still) and random probes for its traces
-        (default: one, more where there are fewer than 1000 data, of which one probe would say too little).
+        (default: one; more where there are fewer than 1000 data, of which one probe would say too little; none but
+        all singular values up to 300).
     others : rules to evaluate beside the one that decides.
 
     Returns

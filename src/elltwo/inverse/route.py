@@ -9,12 +9,13 @@ import numpy as np
 from elltwo.errors import InputError, unknown_option
 from elltwo.factoring.bidiagonal import factor_bidiagonal
 from elltwo.factoring.golub_kahan import GolubKahan
-from elltwo.factoring.krylov_spectrum import krylov_rotated, probe_vector
+from elltwo.factoring.krylov_spectrum import exact_trace, krylov_rotated, probe_vector
 from elltwo.factoring.operator_form import operator_form
 from elltwo.factoring.structured import factor_structured
 from elltwo.factoring.svd import factor_svd
 from elltwo.facts.problem import Penalty, Problem
 from elltwo.facts.rotated import Rotated
+from elltwo.facts.spectrum import Trace
 from elltwo.inverse.prepare import Prepared
 from elltwo.inverse.rules import chosen_rule
 from elltwo.operators import MatrixOperator
@@ -24,6 +25,7 @@ METHODS = ("auto", "structured", "bidiagonal", "svd", "golub_kahan")
 ENTRIES, FLOPS = 6e6, 1.2e10  # a matrix up to these is decomposed; beyond them it is multiplied
 BLOCK, MOST = 20, 300  # Golub-Kahan steps between two looks, and at most
 PROBED = 1000  # data times probes that make a trace precise enough
+FEW = 300  # data up to which all singular values cost fewer products than that many probes
 GAP, STILL = 1e-3, 0.02  # the normal equations' residual, and the change of log λ, at which to stop
 
 
@@ -81,23 +83,26 @@ def _golub_kahan(p: Prepared, rule: str, steps: int | None, probes: int | None, 
     b = p.b[:, 0] if image is None else p.b[:, 0] - image[:, 0]
     start = b - form.Q @ (form.Q.T @ b) if form.Q.shape[1] else b
     run = GolubKahan(form, start, True, steps or 3 * BLOCK)
-    if probes is None:  # a trace over m rows by q probes has a relative deviation of √(2/(m q))
+    exact = exact_trace(form) if probes is None and b.size <= FEW else None
+    if exact is not None:
+        probes = 0
+    elif probes is None:  # a trace over m rows by q probes has a relative deviation of √(2/(m q))
         probes = max(1, -(-PROBED // b.size))
     small = b.size < PROBED  # steps may exhaust the space: orthogonal vectors then find every direction
     sampled = [GolubKahan(form, probe_vector(form, seed + 1 + j), small, BLOCK) for j in range(probes)]
     if steps is not None:
         _extend([run, *sampled], steps)
-        return krylov_rotated(run, sampled, b, p.x0, p.noise)
-    return _until_still(run, sampled, b, p, rule)
+        return krylov_rotated(run, sampled, b, p.x0, p.noise, exact)
+    return _until_still(run, sampled, exact, b, p, rule)
 
 
 def _until_still(
-    run: GolubKahan, sampled: list[GolubKahan], b: np.ndarray, p: Prepared, rule: str
+    run: GolubKahan, sampled: list[GolubKahan], exact: Trace | None, b: np.ndarray, p: Prepared, rule: str
 ) -> Rotated:
     previous = np.nan
     for _ in range(MOST // BLOCK):
         _extend([run, *sampled], BLOCK)
-        rotated = krylov_rotated(run, sampled, b, p.x0, p.noise)
+        rotated = krylov_rotated(run, sampled, b, p.x0, p.noise, exact)
         if run.finished or not rotated.spectrum.s.size:
             break
         alpha = float(select(rotated, chosen_rule(rule, rotated), others=False).alpha[0])

@@ -70,7 +70,6 @@ def collect_spectral(
     found = [f for check in CHECKS for f in check.look(view)] if findings is None else findings
     spectrum = rotated.spectrum
     curve = for_figure("selection", rotated=rotated, solution=solution, selection=selection)
-    bins = spectrum.trace is not None and not spectrum.trace.sampled
     speaks = bool(np.any(rotated.z[:, 0]))  # else there is no direction, or the data are zero
     report = {
         "kind": "elltwo-spectral",
@@ -79,7 +78,7 @@ def collect_spectral(
         "facts": [list(row) for row in (*_facts(rotated, solution, selection, noise), *facts)],
         "findings": [asdict(f) for f in found],
         "notes": [],
-        "picard": {**asdict(picard(rotated, alpha, noise)), "bins": bins} if speaks else None,
+        "picard": {**asdict(picard(rotated, alpha, noise)), "bins": spectrum.binned} if speaks else None,
         "l_curve": asdict(l_curve(rotated, alpha)) if speaks else None,
         "solution": None if answer is None else _thinned(answer),
     }

@@ -126,7 +126,7 @@ def truncation_by_gcv(r: Rotated, target: int = 0) -> int:
     """
     if r.spectrum.trace is not None:
         raise InputError(
-            "truncation needs single directions, and this spectrum keeps bins or a probe's traces"
+            "truncation needs single directions, and this spectrum keeps bins, or only some directions"
         )
     n, z2 = r.spectrum.shape[0], r.z[:, target] ** 2
     rss = r.rest[target] + np.concatenate([np.cumsum(z2[::-1])[::-1], [0.0]])

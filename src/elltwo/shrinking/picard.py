@@ -46,8 +46,7 @@ class LCurve:
 
 def picard(r: Rotated, alpha: float, noise: float, target: int = 0) -> Picard:
     """Data of the Picard plot. Hansen, BIT 30 (1990) 658."""
-    exact = r.spectrum.trace is None or r.spectrum.trace.sampled
-    each = 1.0 if exact else np.sqrt(r.spectrum.counted.count)
+    each = np.sqrt(r.spectrum.counted.count) if r.spectrum.binned else 1.0
     data = np.abs(r.z[:, target]) / each
     f = filter_factors(r.spectrum.s, np.array([alpha]))[:, 0]
     return Picard(r.spectrum.s, data, data / r.spectrum.s, f, noise)
