@@ -178,6 +178,7 @@ def suites() -> list[Row]:
     for job, problems, draws in (
         ("16 problems x 4 noises x 25 draws", testproblems.classic(64), 25),
         ("unseen problems x 4 noises x 10 draws", unseen(), 10),
+        ("further problems x 4 noises x 10 draws", further(), 10),
     ):
         for rule in RULES if draws == 25 else ("rgcv", "gcv", "discrepancy"):
             ratio = ratios(problems, rule, draws)
@@ -189,7 +190,7 @@ def suites() -> list[Row]:
 
 
 def unseen() -> dict[str, testproblems.TestProblem]:
-    """Other sizes and settings than those on which γ was compared."""
+    """Other sizes and settings than those on which γ was compared; they showed that a residual must be spread."""
     t = testproblems
     return {
         "shaw 100": t.shaw(100),
@@ -203,6 +204,27 @@ def unseen() -> dict[str, testproblems.TestProblem]:
         "baart 96": t.baart(96),
         "wing 80": t.wing(80, 0.2, 0.7),
         "spikes 120": t.spikes(120),
+    }
+
+
+def further() -> dict[str, testproblems.TestProblem]:
+    """Problems on which nothing was chosen: neither γ nor how far a residual must be spread."""
+    t = testproblems
+    return {
+        "shaw 40": t.shaw(40),
+        "phillips 96": t.phillips(96),
+        "heat 1.5": t.heat(72, 1.5),
+        "heat 2.5": t.heat(110, 2.5),
+        "heat 4": t.heat(90, 4.0),
+        "gravity 0.35": t.gravity(72, 0.35),
+        "deriv2 110": t.deriv2(110, 1),
+        "deriv2 90": t.deriv2(90, 3),
+        "foxgood 80": t.foxgood(80),
+        "baart 48": t.baart(48),
+        "wing 56": t.wing(56, 0.4, 0.6),
+        "spikes 80": t.spikes(80),
+        "i_laplace 90": t.i_laplace(90, 1),
+        "i_laplace 50": t.i_laplace(50, 3),
     }
 
 

@@ -10,6 +10,7 @@ from elltwo.facts.rotated import Rotated
 from elltwo.facts.selection import Selection
 from elltwo.facts.solution import Solution
 from elltwo.inverse.prepare import Prepared
+from elltwo.inverse.rules import doubt
 from elltwo.operators import ConvolutionOperator
 
 DISAGREE = 10.0  # factor in λ = √α between the rule that decided and GCV
@@ -21,14 +22,17 @@ LOUD = 2.0  # root mean square of the solution, seen through the PSF's sum, over
 
 def doubts(p: Prepared, r: Rotated, selection: Selection, solution: Solution) -> tuple[Finding, ...]:
     """Return the findings of one reconstruction, gravest first."""
-    found = [_border(p, solution), _edge(selection), _noise(r, solution), _disagreement(selection)]
+    found = [_border(p, solution), _edge(r, selection), _noise(r, solution), _disagreement(selection)]
     return tuple(f for f in found if f is not None)
 
 
-def _edge(selection: Selection) -> Finding | None:
+def _edge(r: Rotated, selection: Selection) -> Finding | None:
     if selection.rule == "given":
         return None
     alpha = float(selection.alpha[0])
+    edge = selection.edge
+    if selection.rule == "rgcv" and not edge and doubt(r, np.array([0.95 * alpha]))[0] > 1:
+        edge = "low"
     texts = {
         "zero": (
             "λ = 0: no regularization does at least as well.",
@@ -47,9 +51,9 @@ def _edge(selection: Selection) -> Finding | None:
             "Try another rule, or give noise=...",
         ),
     }
-    if selection.edge not in texts:
+    if edge not in texts:
         return None
-    sentence, remedy = texts[selection.edge]
+    sentence, remedy = texts[edge]
     return Finding("edge", "warning", alpha, None, sentence, remedy)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from elltwo.facts.rotated import Rotated
 from elltwo.laws.ridge import filter_factors, gains, leftover
-from elltwo.selecting.criteria import gcv
+from elltwo.selecting.criteria import ROUNDING, gcv
 from elltwo.shrinking.path import df_of, residuals
 
 ROBUST = 0.2  # γ of robust GCV, compared on sixteen problems in docs/how-to/inverse-problems.md
@@ -102,3 +102,20 @@ def ncp(r: Rotated, alphas: np.ndarray) -> np.ndarray:
         distance = np.linalg.norm(cumulative - line[:, None], axis=0)
         out[:, j] = np.where(np.isfinite(distance), distance, np.inf)
     return out
+
+
+def residual_sample(r: Rotated, alphas: np.ndarray) -> np.ndarray:
+    """(L,) (Σ(1 − f))²/Σ(1 − f)²: how many directions the residual is spread over, in effect.
+
+    Of pure noise rss/Σ(1 − f)² has a relative standard deviation of about √(2/ν) for ν such directions
+    (Satterthwaite, Biometrics Bull. 2 (1946) 110). As λ → 0 it tends to the directions outside the range,
+    or where there are none to (Σ1/s²)²/Σ1/s⁴.
+    """
+    side = r.spectrum.counted
+    outside = max(r.spectrum.shape[0] - r.spectrum.free.rank - r.spectrum.directions, 0.0)
+    outside = outside if outside > ROUNDING * r.spectrum.shape[0] else 0.0
+    left = leftover(side.s, alphas)
+    if side.s.size and outside == 0:
+        left[:, alphas == 0] = (side.s.min() / side.s[:, None]) ** 2
+    first, second = outside + side.count @ left, outside + side.count @ left**2
+    return np.divide(first**2, second, out=np.zeros_like(first), where=second > 0)

@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from elltwo.factoring.bidiagonal import factor_bidiagonal
 from elltwo.factoring.svd import factor_svd
 from elltwo.facts.problem import Problem
 from elltwo.inverse import testproblems
-from elltwo.inverse.rules import FAMILY, chosen_rule
+from elltwo.inverse.rules import FAMILY, chosen_rule, doubt
 from elltwo.selecting import inverse_rules, select
+from elltwo.selecting.inverse_rules import residual_sample
 from elltwo.shrinking import shrink
 from elltwo.shrinking.path import path
 from elltwo.shrinking.secular import alpha_for_radius, alpha_for_residual
@@ -117,6 +119,48 @@ def test_a_well_conditioned_problem_gets_a_strength_below_its_smallest_singular_
     choice = select(rotated, "discrepancy", others=False)
     assert 0 < np.sqrt(choice.alpha[0]) < rotated.spectrum.s[-1]
     assert problem.error(shrink(rotated, choice.alpha).coef[:, 0]) < 5e-4
+
+
+def test_the_residual_s_sample_is_one_over_the_sum_of_squared_shares():
+    problem = testproblems.classic(64)["heat5"]
+    r = factor_bidiagonal(problem.A[:, :50], problem.b[:, None])
+    s = np.linalg.svd(problem.A[:, :50], compute_uv=False)
+    for alpha in (1e-3, 1e-1):
+        left = np.append(alpha / (s**2 + alpha), np.ones(14))
+        shares = left / left.sum()
+        assert residual_sample(r, np.array([alpha]))[0] == pytest.approx(1 / np.sum(shares**2), rel=1e-9)
+    assert residual_sample(r, np.array([0.0, np.inf])) == pytest.approx([14, 64], rel=1e-9)
+    square = factor_bidiagonal(problem.A, problem.b[:, None])
+    at_zero, near = residual_sample(square, np.array([0.0, 1e-12 * s[-1] ** 2]))
+    assert at_zero == pytest.approx(near, rel=1e-6)
+
+
+def test_a_residual_in_one_direction_that_chance_made_small_does_not_choose_the_strength():
+    problem = testproblems.heat(100, 2.0)  # square, one singular value at rounding
+    b = problem.noisy(0.1, 7)
+    r = factor_bidiagonal(problem.A, b[:, None])
+    plain = select(r, "rgcv", others=False).alpha
+    guarded = select(r, chosen_rule("rgcv", r), others=False).alpha
+    assert doubt(r, plain)[0] > 1000
+    assert doubt(r, guarded)[0] == 1
+    assert problem.error(shrink(r, plain).coef[:, 0]) > 50 * problem.error(shrink(r, guarded).coef[:, 0])
+
+
+def test_what_a_score_pays_is_what_chance_can_take_off_a_chi_square():
+    problem = testproblems.heat(100, 2.0)
+    r = factor_bidiagonal(problem.A, problem.b[:, None])
+    alphas = np.array([0.0, 1e-14, 1e-8, 1e-4, np.inf])
+    spread = residual_sample(r, alphas)
+    low = [v / stats.chi2.ppf(1e-3, v) for v in np.minimum(spread, 3)]
+    np.testing.assert_allclose(doubt(r, alphas), np.array(low) / (3 / stats.chi2.ppf(1e-3, 3)), rtol=1e-9)
+    assert spread[0] == pytest.approx(1)
+
+
+def test_exact_data_are_still_fitted_exactly():
+    problem = testproblems.heat(100, 2.0)
+    r = factor_bidiagonal(problem.A, problem.b[:, None])
+    alpha = select(r, chosen_rule("rgcv", r), others=False).alpha
+    assert problem.error(shrink(r, alpha).coef[:, 0]) < 1e-9
 
 
 def ratios_to_best(rule, draws=5, size=64):
