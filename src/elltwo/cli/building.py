@@ -95,9 +95,12 @@ def build_model(fitted: Fitted, how: dict[str, str], report: dict[str, Any] | No
 
 def result_dict(fitted: Fitted, model: FittedModel) -> dict[str, Any]:
     """What ``elltwo fit --json`` prints."""
+    from elltwo.cli.lookback import rows_as_data
     from elltwo.facts.model_json import model_to_dict
 
     data = model_to_dict(model)
     data.pop("report")
     data["notes"] = list(fitted.loaded.notes)
+    if fitted.looked is not None:
+        data["rows_looked_at"] = rows_as_data(fitted.looked)
     return data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from elltwo.facts.selection import Selection
 from elltwo.facts.solution import Solution
 from elltwo.tables.moments.gaps import Gaps
 
+if TYPE_CHECKING:
+    from elltwo.scale.leaving import RowFacts
+
 MOST_INTERVALS = 2000  # columns up to which posterior intervals are computed: their cost grows with p squared
 MOST_FOLDED = 5000  # columns over which K-fold curves are not added to those of the rule asked for
 
@@ -25,13 +29,31 @@ MOST_FOLDED = 5000  # columns over which K-fold curves are not added to those of
 class Asked:
     """What the user wants besides the table."""
 
-    rule: str = "loo"
+    rule: str = "auto"
     alpha: float | None = None
     folds: int = 5
     ordered: bool = False
     one_se: bool = False
     standardize: bool = True
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        from elltwo.selecting.registry import find_rule
+
+        if self.rule != "auto":
+            find_rule(self.rule)
+
+    @property
+    def rule_for_rows(self) -> str:
+        """The name of the rule where rows are at hand."""
+        from elltwo.selecting.registry import find_rule
+
+        return "loo" if self.rule == "auto" else find_rule(self.rule).name
+
+    @property
+    def rule_for_streams(self) -> str | None:
+        """The name of the rule where they are not: None, K-fold where there are folds, unless one was asked for."""
+        return None if self.rule == "auto" else self.rule_for_rows
 
 
 @dataclass(frozen=True)
@@ -52,6 +74,7 @@ class Fitted:
     worth : errors, strengths and predictions without each fold; None when λ was chosen on the same folds.
     errors : of rows held out of the fit.
     findings : what to beware of.
+    looked : rows that a stream's second pass kept, or None.
     """
 
     loaded: Loaded
@@ -72,6 +95,7 @@ class Fitted:
     worth: Worth | None
     errors: Errors
     findings: tuple[Finding, ...]
+    looked: RowFacts | None = None
 
 
 def fold_numbers(loaded: Loaded, asked: Asked) -> np.ndarray:
@@ -100,7 +124,7 @@ def fit(loaded: Loaded, asked: Asked) -> Fitted:
     assert loaded.y is not None
     problem = Problem(loaded.X, loaded.y, loaded.weights, True, Penalty(standardize=asked.standardize))
     folds = fold_numbers(loaded, asked)
-    choice, gaps = Choice(asked.rule, asked.alpha, asked.one_se), Gaps.of_plan(loaded.plan)
+    choice, gaps = Choice(asked.rule_for_rows, asked.alpha, asked.one_se), Gaps.of_plan(loaded.plan)
     rotated, folded = _factor(problem, folds, choice, gaps)
     selection = _select(rotated, folded, choice, folds)
     solution = _solve(problem, rotated, choice, selection)

@@ -8,10 +8,12 @@ import numpy as np
 
 from elltwo.cli.fitting import Asked, Fitted, intervals
 from elltwo.cli.honest import Errors, Worth
+from elltwo.cli.lookback import row_findings
 from elltwo.cli.reading import Loaded
 from elltwo.errors import UsageError
 
 TABLE_OPTIONS = ("weights", "group", "fold_column", "categorical", "date", "na")
+ROW_OPTIONS = {"solver": "qr", "second_pass": True}  # these read rows
 MOST_NESTED = 600  # columns up to which K² more eigenproblems buy an honest error
 
 
@@ -35,16 +37,15 @@ def fit_moments_file(data: str, targets: tuple[str, ...], table: dict[str, Any],
     if given or table["task"] != "regress":
         flag = (given or ["task"])[0].replace("_", "-")
         raise UsageError(f"--{flag} is settled when moments are made: give it to elltwo stats")
+    for name, value in ROW_OPTIONS.items():
+        if table.get(name) == value:
+            flag = f"--{name.replace('_', '-')}" + (f" {value}" if isinstance(value, str) else "")
+            raise UsageError(f"{flag} reads rows, and moments keep none: fit the files themselves")
     found = fit_moments(
-        data, list(targets) or None, rule=rule_without_rows(asked), alpha=asked.alpha, standardize=asked.standardize,
+        data, list(targets) or None, rule=asked.rule_for_streams, alpha=asked.alpha, standardize=asked.standardize,
         one_se=asked.one_se, drop=table["drop"],
     )  # fmt: skip
     return facts(found, data, asked)
-
-
-def rule_without_rows(asked: Asked) -> str | None:
-    """The rule asked for; None, K-fold where there are folds, in place of the default, which needs rows."""
-    return None if asked.rule == "loo" else asked.rule
 
 
 def facts(found: Any, data: str, asked: Asked) -> Fitted:
@@ -62,7 +63,11 @@ def facts(found: Any, data: str, asked: Asked) -> Fitted:
     lower, upper = intervals(found.rotated, found.solution)
     spread = np.sqrt(np.maximum(d.yy / d.weight - (d.first_y / d.weight) ** 2, 0.0))
     notes = list(found.notes)
-    if asked.rule == "loo" and found.selection is not None:
+    if found.selection is not None and found.selection.rule == "loo":
+        notes.insert(
+            0, "the honest error was measured with λ chosen by K-fold inside each part, which costs no pass"
+        )
+    if asked.rule == "auto" and found.selection is not None:
         used = "K-fold" if found.selection.rule == "kfold" else found.selection.rule.upper()
         notes.insert(
             0, f"leave-one-out, the default, needs the rows, and only moments were kept: {used} decided"
@@ -74,7 +79,11 @@ def facts(found: Any, data: str, asked: Asked) -> Fitted:
         folded=found.folds, selection=found.selection, solution=found.solution, plain=shrink(found.rotated, 0.0),
         means=found.means, scales=found.scales, lower=lower, upper=upper, parts=len(found.folds or ()),
         worth=honest, errors=_errors(found) if honest is None else honest.errors,
-        findings=diagnose(found.rotated, found.solution, found.selection, found.names, found.plan.targets[0].name),
+        findings=(
+            *diagnose(found.rotated, found.solution, found.selection, found.names, found.plan.targets[0].name),
+            *row_findings(found.looked, found.solution),
+        ),
+        looked=found.looked,
     )  # fmt: skip
 
 
@@ -83,6 +92,7 @@ def _worth(found: Any, asked: Asked) -> Worth | None:
     if found.folding is None or len(found.folds) < 3 or len(found.names) > MOST_NESTED:
         return None
     rule = "given" if found.selection is None else found.selection.rule
+    rule = "kfold" if rule == "loo" else rule  # the other folds' rows are not read again to leave one out
     alpha = found.solution.alpha if found.selection is None else None
     nested = found.folding.nested(rule, alpha, one_se=asked.one_se)
     fitted = np.sqrt(nested.error)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from elltwo.cli.fitting import Asked, Fitted
-from elltwo.cli.fitting_moments import facts, rule_without_rows
+from elltwo.cli.fitting_moments import facts
 from elltwo.cli.watching import telling, watching
 from elltwo.errors import UsageError
 
-NAMES = ("stream", "solver", "threads", "dask", "workers", "memory_limit")
+NAMES = ("stream", "solver", "threads", "dask", "workers", "memory_limit", "second_pass")
 
 
 def wants_stream(data: str, params: dict[str, Any]) -> bool:
@@ -20,7 +20,7 @@ def wants_stream(data: str, params: dict[str, Any]) -> bool:
     UsageError
         A stream is needed and forbidden at once, or the task is to classify.
     """
-    implied = [n for n in ("dask", "workers", "memory_limit") if params.get(n)]
+    implied = [n for n in ("dask", "workers", "memory_limit", "second_pass") if params.get(n)]
     implied += ["solver"] * (params.get("solver") == "qr")
     wanted = params.get("stream")
     if wanted is False and implied:
@@ -49,7 +49,7 @@ def too_large(data: str) -> bool:
 
 def fit_stream(data: str, targets: tuple[str, ...], table: dict[str, Any], asked: Asked, run: dict[str, Any],
                quiet: bool) -> Fitted:  # fmt: skip
-    """Fit from one pass over files; the default rule is K-fold, since no row is kept to be left out."""
+    """Fit from one pass over files; K-fold is the default, leave-one-out takes a second pass."""
     from elltwo.cli.reading import date_uses
     from elltwo.scale.commands import fit_moments
 
@@ -58,7 +58,7 @@ def fit_stream(data: str, targets: tuple[str, ...], table: dict[str, Any], asked
         options["dates"] = dates
     with watching(quiet) as watch:
         found = fit_moments(
-            data, list(targets), rule=rule_without_rows(asked), alpha=asked.alpha, standardize=asked.standardize,
+            data, list(targets), rule=asked.rule_for_streams, alpha=asked.alpha, standardize=asked.standardize,
             one_se=asked.one_se, folds=asked.folds, seed=asked.seed, contiguous=asked.ordered,
             say=telling(quiet), watch=watch, **{n: run[n] for n in NAMES if n != "stream"}, **options,
         )  # fmt: skip

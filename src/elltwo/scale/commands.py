@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from elltwo.errors import UsageError, unknown_option
 from elltwo.scale.fitting import MomentFit, fit_set
+from elltwo.scale.leaving import Sweep
 from elltwo.scale.passing import SAVE_SECONDS, Watch
 from elltwo.scale.running import Engine, Say, parse_shard, run_source
+from elltwo.scale.sweeping import Sweeper
+from elltwo.selecting.registry import find_rule
 from elltwo.tables.moments.file import read_moments, write_moments
 from elltwo.tables.moments.mixed import MixedMoments
 from elltwo.tables.moments.sets import MomentSet, merge_sets
@@ -87,34 +92,44 @@ def moments_from(
 
     ``options`` are those of `running.Engine`, ``on_error``, and those of `job.plan_job`.
     """
-    return _ready(source, target, solver, options)[0]
+    return _ready(source, target, options, ("--solver qr",) if solver == "qr" else ()).moments
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Moments, and what reads the same rows again where something needs them."""
+
+    moments: MomentSet
+    triangles: Callable[[MixedMoments], Triangles] | None = None
+    sweep: Sweep | None = None
 
 
 def _ready(
-    source: object, target: str | Sequence[str] | None, solver: str, options: dict[str, Any]
-) -> tuple[MomentSet, Callable[[MixedMoments], Triangles] | None]:
-    """Moments, and for ``solver="qr"`` what reads the same rows again for their triangles."""
+    source: object, target: str | Sequence[str] | None, options: dict[str, Any], again: tuple[str, ...]
+) -> Ready:
+    """Moments of a source; ``again`` names the options that read its rows a second time."""
     paths = moments_paths(source)
     if isinstance(source, MomentSet) or paths:
-        if solver == "qr":
+        if again:
             raise UsageError(
-                "--solver qr reads the rows a second time, and moments keep none: give the files"
+                f"{again[0]} reads the rows a second time, and moments keep none: give the files, or leave it out"
             )
         given = sorted(k for k in options if k in JOB_OPTIONS and options[k] not in (None, (), [], "stop"))
         if given and paths:
             raise UsageError(
                 f"--{given[0].replace('_', '-')} was settled when the moments were made: make them again"
             )
-        return (
+        return Ready(
             source if isinstance(source, MomentSet) else merge_sets([read_moments(p) for p in paths], paths)
-        ), None
+        )
     engine = Engine(**{k: options.pop(k) for k in ENGINE_OPTIONS if k in options})
+    start = time.monotonic()
     ran = run_source(source, target, engine, **options)
-    if solver == "gram":
-        return ran.moments, None
-    if engine.say is not None:
-        engine.say("--solver qr: a second pass streams triangles, at several times the cost of the first")
-    return ran.moments, lambda m: engine.triangles(ran.job, m)
+    return Ready(
+        ran.moments,
+        lambda m: engine.triangles(ran.job, m),
+        Sweeper(ran.job, engine, time.monotonic() - start),
+    )
 
 
 def moments_paths(source: object) -> list[str]:
@@ -139,6 +154,7 @@ def fit_moments(
     recipe: Any = None,
     penalty: Any = None,
     solver: str = "gram",
+    second_pass: bool = False,
     **run: Any,
 ) -> MomentFit:
     """minimise Σᵢ wᵢ (yᵢ − g − xᵢᵀβ)² + λ‖Lβ‖² in one pass, with every fold and every λ.
@@ -149,15 +165,19 @@ def fit_moments(
     target, rule, alphas, alpha, standardize, intercept, one_se, recipe, penalty : see `fitting.fit_set`.
     solver : ``"gram"``, or ``"qr"`` for a second pass that streams triangles: several times the cost, and
         twice the digits where λ is too small for a Gram matrix. ``spectrum.origin`` says which was used.
+    second_pass : read the rows again at the chosen λ and keep a sample of them, those of large leverage, and those
+        far from what the others predict: ``fit.looked``. ``rule="loo"`` implies it.
     """
     if solver not in SOLVERS:
         raise unknown_option("solver", solver, SOLVERS)
     later: Any = ()
     if moments_paths(source) or isinstance(source, MomentSet):
         later = run.pop("drop", ())
-    moments, triangles = _ready(source, target, solver, run)
+    loo = alpha is None and rule is not None and find_rule(rule).name == "loo"
+    again = {"--solver qr": solver == "qr", "--rule loo": loo, "--second-pass": second_pass}
+    ready = _ready(source, target, run, tuple(name for name, wanted in again.items() if wanted))
     return fit_set(
-        moments, target, rule=rule, alphas=alphas, alpha=alpha, standardize=standardize, intercept=intercept,
+        ready.moments, target, rule=rule, alphas=alphas, alpha=alpha, standardize=standardize, intercept=intercept,
         one_se=one_se, recipe=recipe, penalty=penalty, drop=(later,) if isinstance(later, str) else tuple(later),
-        triangles=triangles,
+        triangles=ready.triangles if solver == "qr" else None, sweep=ready.sweep if loo or second_pass else None,
     )  # fmt: skip

@@ -12,13 +12,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from elltwo.errors import DataError, MissingExtra, missing_extra
-from elltwo.scale.exact import leaf_triangles
+from elltwo.scale.again import Made, Merge, What, Work
 from elltwo.scale.job import Job, Leaf, only_leaf
 from elltwo.scale.passing import Progress, Watch, as_set, leaf_moments
 from elltwo.tables.moments.forest import Node, add_node, merge_in_order
 from elltwo.tables.moments.mixed import MixedMoments
 from elltwo.tables.moments.sets import MomentSet
-from elltwo.tables.moments.triangles import Triangles, merge_triangles
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -109,30 +108,27 @@ def run_on_dask(
         return as_set(job, on.gather(forest))
 
 
-def triangles_on_dask(
+def again_on_dask(
     job: Job,
-    m: MixedMoments,
+    work: Work[What, Made],
+    what: What,
+    merge: Merge[Made],
     *,
     address: str | None = None,
     workers: int = 2,
     client: Client | None = None,
-) -> Triangles:
-    """The second pass of ``--solver qr`` on a cluster: the bits of `exact.run_triangles`."""
+    watch: Watch | None = None,
+) -> Made:
+    """A pass after the first on a cluster: the bits of `again.pass_again`; ``what`` travels to each worker once."""
     with cluster(address, workers, client) as on:
         forest: dict[Node, Any] = {}
         done = {}
-        layout = on.scatter(m, broadcast=True)
+        layout = on.scatter(what, broadcast=True)
         for leaf in job.leaves:
-            future = on.submit(leaf_triangles, only_leaf(job, leaf), leaf, layout, pure=False)
+            future = on.submit(work, only_leaf(job, leaf), leaf, layout, pure=False)
             done[future] = leaf
-            add_node(
-                forest,
-                (0, leaf.index),
-                future,
-                job.card.leaves,
-                lambda parts: on.submit(merge_triangles, parts),
-            )
-        _wait(done, None)
+            add_node(forest, (0, leaf.index), future, job.card.leaves, lambda parts: on.submit(merge, parts))
+        _wait(done, watch)
         [whole] = on.gather(forest).values()
         return whole
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,15 +16,14 @@ from elltwo.facts.problem import Penalty, Problem
 from elltwo.facts.rotated import Fold, Rotated
 from elltwo.facts.spectrum import Origin
 from elltwo.scale.job import Job, Leaf, refuse_changed
-from elltwo.scale.passing import beside, fold_numbers, in_order
+from elltwo.scale.passing import beside, fold_numbers
 from elltwo.shrinking.path import coefficients
 from elltwo.tables.columns.batches import Batcher
 from elltwo.tables.moments.design import DesignMap, design_map
-from elltwo.tables.moments.forest import Node, add_node
 from elltwo.tables.moments.mixed import MixedMoments
 from elltwo.tables.moments.recipe import Recipe, Source
 from elltwo.tables.moments.transform import assemble
-from elltwo.tables.moments.triangles import PseudoRows, Triangles, merge_triangles, pseudo_rows, stored_rows
+from elltwo.tables.moments.triangles import PseudoRows, Triangles, pseudo_rows, stored_rows
 from elltwo.tables.read import iter_batches
 
 
@@ -46,19 +45,6 @@ def leaf_triangles(job: Job, leaf: Leaf, m: MixedMoments) -> Triangles:
             )
             out = out.with_rows(u, fold_numbers(batch, job)[keep])
     return out
-
-
-def run_triangles(
-    job: Job, m: MixedMoments, leaves: Iterable[Leaf] | None = None, threads: int = 1
-) -> Triangles:
-    """The second pass, on this machine, merged in the order of the tree."""
-    forest: dict[Node, Triangles] = {}
-    wanted = list(job.leaves if leaves is None else leaves)
-    with threadpool_limits(1):
-        for leaf, found in in_order(lambda leaf: leaf_triangles(job, leaf, m), wanted, threads):
-            add_node(forest, (0, leaf.index), found, job.card.leaves, merge_triangles)
-    [whole] = forest.values()
-    return whole
 
 
 def triangle_rotated(

@@ -19,6 +19,9 @@ from elltwo.facts.solution import Solution
 from elltwo.facts.spectrum import Origin, Spectrum
 from elltwo.scale.exact import triangle_folds, triangle_rotated
 from elltwo.scale.folding import Folding, refuse_empty_folds
+from elltwo.scale.leaving import RowFacts, Seen, Sweep, choose_by_leaving_out
+from elltwo.scale.looking import RowMap
+from elltwo.selecting.registry import find_rule
 from elltwo.selecting.select import select
 from elltwo.shrinking.path import shrink
 from elltwo.tables.columns.batches import Batch, Batcher
@@ -52,6 +55,7 @@ class MomentFit:
     rows, left_out : rows used, and rows left out because a target was missing.
     notes : sentences about what was done.
     folding : what the folds were made of; nested ones are made of it too.
+    looked : rows that a second pass kept, at the chosen λ; None without one.
     """
 
     plan: TablePlan
@@ -68,6 +72,7 @@ class MomentFit:
     derived: tuple[Derived, ...] = ()
     notes: tuple[str, ...] = ()
     folding: Folding | None = field(default=None, repr=False)
+    looked: RowFacts | None = field(default=None, repr=False)
 
     @property
     def spectrum(self) -> Spectrum:
@@ -129,6 +134,7 @@ def fit_set(
     recipe: Recipe | None = None,
     drop: Sequence[str] = (),
     triangles: Callable[[MixedMoments], Triangles] | None = None,
+    sweep: Sweep | None = None,
 ) -> MomentFit:
     """minimise Σᵢ wᵢ (yᵢ − g − xᵢᵀβ)² + λ‖Lβ‖² over β and g, with λ chosen from the same moments.
 
@@ -143,6 +149,7 @@ def fit_set(
     recipe : preprocessing, redone in every fold; default mean imputation with indicators and the plan's levels.
     drop : columns to leave out now.
     triangles : how to make the triangles of the same rows, for ``solver="qr"``.
+    sweep : how to read the same rows again: for leave-one-out, and to keep some of them with their leverages.
 
     Raises
     ------
@@ -162,8 +169,9 @@ def fit_set(
     design = design_map(m, G, recipe, folding.sources)
     whole = mapped(m, G, m.count, design, positions, np.ones(len(design.features), dtype=bool))
     rotated, folds = _factored(folding, design, whole, None if triangles is None else triangles(m))
-    selection = None if alpha is not None else _selected(rotated, folds, rule, alphas, one_se)
-    solution = shrink(rotated, alpha if selection is None else selection.alpha)
+    seen = None if sweep is None else Seen(RowMap.of(m, design, rotated, positions), sweep)
+    selection = None if alpha is not None else _selected(rotated, folds, rule, alphas, one_se, seen)
+    solution = shrink(rotated, np.full(len(positions), alpha) if selection is None else selection.alpha)
     return MomentFit(
         plan=plan,
         names=design.names,
@@ -178,6 +186,7 @@ def fit_set(
         left_out=m.left_out,
         derived=derived,
         folding=folding if folds and triangles is None else None,
+        looked=None if seen is None else seen.facts(solution.alpha),
         notes=tuple(dict.fromkeys((*_notes(m, moments.rule, rotated, solution), *plan.notes))),
     )
 
@@ -200,9 +209,11 @@ def _factored(
 
 
 def _selected(
-    rotated: Rotated, folds: list[Fold] | None, rule: str | None, alphas: Any, one_se: bool
+    rotated: Rotated, folds: list[Fold] | None, rule: str | None, alphas: Any, one_se: bool, seen: Seen | None
 ) -> Selection:
     points = None if alphas is None else np.asarray(alphas, dtype=float)
+    if seen is not None and rule is not None and find_rule(rule).name == "loo":
+        return choose_by_leaving_out(seen, folds, points, one_se)
     return select(rotated, rule or ("kfold" if folds else "gcv"), folds=folds, alphas=points, one_se=one_se)
 
 

@@ -11,12 +11,14 @@ from typing import Any
 
 from elltwo.errors import BadValue, UsageError, unknown_option
 from elltwo.facts.plan import TablePlan
-from elltwo.scale.exact import run_triangles
+from elltwo.scale.again import Made, Merge, What, Work, pass_again
+from elltwo.scale.exact import leaf_triangles
 from elltwo.scale.job import Job, Leaf, plan_job, shard
+from elltwo.scale.looking import Look, Looked, leaf_looked, merge_looked
 from elltwo.scale.passing import SAVE_SECONDS, Watch, run_job
 from elltwo.tables.moments.mixed import MixedMoments
 from elltwo.tables.moments.sets import MomentSet
-from elltwo.tables.moments.triangles import Triangles
+from elltwo.tables.moments.triangles import Triangles, merge_triangles
 from elltwo.tables.plan import retype
 
 Say = Callable[[str], None]
@@ -66,11 +68,21 @@ class Engine:
 
     def triangles(self, job: Job, m: MixedMoments) -> Triangles:
         """The second pass, of ``--solver qr``."""
-        if self.far:
-            from elltwo.scale.dask import triangles_on_dask
+        if self.say is not None:
+            self.say("--solver qr: a second pass streams triangles, at several times the cost of the first")
+        return self._again(job, leaf_triangles, m, merge_triangles)
 
-            return triangles_on_dask(job, m, address=self.dask, workers=self.workers or 2)
-        return run_triangles(job, m, threads=self.threads)
+    def looked(self, job: Job, look: Look) -> Looked:
+        """The second pass, of what needs rows."""
+        return self._again(job, leaf_looked, look, merge_looked)
+
+    def _again(self, job: Job, work: Work[What, Made], what: What, merge: Merge[Made]) -> Made:
+        if self.far:
+            from elltwo.scale.dask import again_on_dask
+
+            workers, watch = self.workers or 2, self.watch
+            return again_on_dask(job, work, what, merge, address=self.dask, workers=workers, watch=watch)
+        return pass_again(job, work, what, merge, self.threads, self.watch)
 
     def announce(self, job: Job) -> None:
         """Say what the pass will do and take, before it starts."""

@@ -38,6 +38,26 @@ class Basis:
     right: np.ndarray
 
 
+@dataclass(frozen=True)
+class LooSums:
+    """Σ w e² and Σ w e⁴ over some rows of leave-one-out residuals e, both (L, t); sums of parts add up."""
+
+    square: np.ndarray
+    fourth: np.ndarray
+
+    def __add__(self, other: LooSums) -> LooSums:
+        return LooSums(self.square + other.square, self.fourth + other.fourth)
+
+    def score(self, weight: float, rows: int) -> LooScore:
+        """Mean and standard error over all rows, of weight Σw."""
+        mean = self.square / weight
+        with np.errstate(
+            invalid="ignore"
+        ):  # a row that alone decides its fit (leverage 1) has an infinite error
+            spread = np.maximum(self.fourth / weight - mean**2, 0.0)
+        return LooScore(mean, np.sqrt(spread / rows))
+
+
 def loo(r: Rotated, alphas: np.ndarray) -> LooScore:
     """Weighted mean squared leave-one-out error for each λ (L,) and target.
 
@@ -51,28 +71,30 @@ def loo(r: Rotated, alphas: np.ndarray) -> LooScore:
         raise MissingRows(
             "leave-one-out needs the rows, and only moments were kept: choose gcv, rgcv, evidence or kfold"
         )
-    a = np.asarray(alphas, dtype=float)
-    total, square = np.zeros((a.size, r.targets)), np.zeros((a.size, r.targets))
-    for rows, strengths, targets, errors in _ratios(r, _factors(r, a)):
+    F = loo_factors(r, np.asarray(alphas, dtype=float))
+    return loo_sums(r, F, compress(F)).score(r.spectrum.weight, r.spectrum.shape[0])
+
+
+def loo_sums(r: Rotated, F: np.ndarray, basis: Basis) -> LooSums:
+    """Sums over the rows that r has: all of them, or a block of a stream's. F (k, L) from `loo_factors`."""
+    square, fourth = np.zeros((F.shape[1], r.targets)), np.zeros((F.shape[1], r.targets))
+    for rows, strengths, targets, errors in _ratios(r, F, basis):
         if r.spectrum.root is not None:  # a row of weight 0 has neither residual nor say
             errors[r.spectrum.root[rows] == 0] = 0.0
         errors *= errors
-        total[strengths, targets] += errors.sum(axis=0)
+        square[strengths, targets] += errors.sum(axis=0)
         if r.spectrum.root is not None:
             errors /= np.maximum(r.spectrum.root[rows], 1e-150)[:, None, None]
-        square[strengths, targets] += np.einsum("ijk,ijk->jk", errors, errors)
-    weight = r.spectrum.weight
-    mean = total / weight
-    with np.errstate(invalid="ignore"):  # a row that alone decides its fit (leverage 1) has an infinite error
-        spread = np.maximum(square / weight - mean**2, 0.0)
-    return LooScore(mean, np.sqrt(spread / r.spectrum.shape[0]))
+        fourth[strengths, targets] += np.einsum("ijk,ijk->jk", errors, errors)
+    return LooSums(square, fourth)
 
 
 def loo_residuals(r: Rotated, alpha: np.ndarray) -> np.ndarray:
     """(n, t) leave-one-out residuals bᵢ − b̂₍₋ᵢ₎ at one λ per target (t,), in the units of b."""
-    out = np.empty((r.spectrum.shape[0], r.targets))
-    F = _factors(r, np.broadcast_to(np.asarray(alpha, dtype=float), (r.targets,)))
-    for rows, strengths, targets, ratio in _ratios(r, F):
+    assert r.spectrum.rows is not None
+    out = np.empty((r.spectrum.rows.n, r.targets))
+    F = loo_factors(r, np.broadcast_to(np.asarray(alpha, dtype=float), (r.targets,)))
+    for rows, strengths, targets, ratio in _ratios(r, F, compress(F)):
         which = range(r.targets)[targets] if r.targets <= FEW else range(r.targets)[strengths]
         for j in which:
             out[rows, j] = ratio[:, j, 0] if r.targets <= FEW else ratio[:, 0, j]
@@ -86,8 +108,9 @@ def loo_residuals(r: Rotated, alpha: np.ndarray) -> np.ndarray:
 
 def leverages(r: Rotated, alpha: float) -> np.ndarray:
     """(n,) diagonal of the hat matrix at λ: free part + Σ f u²."""
+    assert r.spectrum.rows is not None
     if alpha == 0 and r.spectrum.full_row_rank:
-        return np.ones(r.spectrum.shape[0])
+        return np.ones(r.spectrum.rows.n)
     F = leftover(r.spectrum.s, np.array([alpha]))
     return np.concatenate([1.0 - block.denominator[:, 0] for block in _blocks(r, compress(F))])
 
@@ -104,7 +127,7 @@ def compress(F: np.ndarray) -> Basis:
     return Basis(np.ascontiguousarray(Q[:, :rank]), right)
 
 
-def _factors(r: Rotated, a: np.ndarray) -> np.ndarray:
+def loo_factors(r: Rotated, a: np.ndarray) -> np.ndarray:
     """(k, L) 1 − f, or its direction 1/s² at λ = 0 where the rows are interpolated.
 
     With full row rank the ratio rᵢ/(1 − hᵢ) does not change when column L is scaled, so each column
@@ -156,12 +179,11 @@ def _constant(r: Rotated, rows: slice) -> np.ndarray | float:
     return (1.0 if r.spectrum.root is None else r.spectrum.root[rows] ** 2) / r.spectrum.weight
 
 
-def _ratios(r: Rotated, F: np.ndarray) -> Iterator[tuple[slice, slice, slice, np.ndarray]]:
+def _ratios(r: Rotated, F: np.ndarray, basis: Basis) -> Iterator[tuple[slice, slice, slice, np.ndarray]]:
     """Yield (rows, λ, targets, √w × leave-one-out residuals (m, L, t)) in pieces that fit in cache.
 
     Few targets share the low-rank basis of λ; for many, each λ is one product of its own.
     """
-    basis = compress(F)
     for block in _blocks(r, basis):
         if r.targets <= FEW:
             for j in range(r.targets):

@@ -56,8 +56,7 @@ def refine(score: Score, alphas: np.ndarray, values: np.ndarray) -> Minimum:
     last = alphas.size - 1
     lowest = _Lowest(log[best], values[best, np.arange(best.size)])
     for at in np.unique(best):
-        bracket = (log[max(at - 1, 0)], log[min(at + 1, last)])
-        _descend(score, bracket, lowest, np.flatnonzero(best == at))
+        _descend(score, _bracket(log, int(at)), lowest, np.flatnonzero(best == at))
     return _with_ends(score, np.exp(lowest.u), lowest.score, best, last)
 
 
@@ -73,12 +72,31 @@ class _Lowest:
             self.u[target], self.score[target] = u, score
 
 
+def _bracket(log: np.ndarray, at: int) -> tuple[float, float]:
+    """Between the neighbours of a point, in log λ."""
+    return log[max(at - 1, 0)], log[min(at + 1, log.size - 1)]
+
+
+def _nodes(bracket: tuple[float, float]) -> np.ndarray:
+    middle, reach = (bracket[1] + bracket[0]) / 2, (bracket[1] - bracket[0]) / 2
+    return middle + reach * _CHEBYSHEV
+
+
+def looked_at(alphas: np.ndarray, best: np.ndarray) -> np.ndarray:
+    """Every λ that `refine` asks for where the least score is at one of the points ``best``: the ends and the nodes.
+
+    For scores that cost a pass over a file, and had better be asked for together.
+    """
+    log = np.log(alphas)
+    return np.unique(np.concatenate([[0.0, np.inf], *(np.exp(_nodes(_bracket(log, int(b)))) for b in best)]))
+
+
 def _descend(score: Score, bracket: tuple[float, float], lowest: _Lowest, mine: np.ndarray) -> None:
     """Lower what is known of the targets ``mine``, whose minima share a bracket."""
     middle, reach = (bracket[1] + bracket[0]) / 2, (bracket[1] - bracket[0]) / 2
     if reach <= 0:
         return
-    u = middle + reach * _CHEBYSHEV
+    u = _nodes(bracket)
     values = score(np.exp(u))[:, mine]
     values = np.where(np.isnan(values), np.inf, values)
     for target, column in zip(mine, values.T, strict=True):

@@ -23,7 +23,7 @@ def shown(capsys, *words):
 
 
 def test_flag_over_environment_over_file_over_default(capsys, monkeypatch, tmp_path):
-    assert shown(capsys)["rule"] == {"value": "loo", "from": "default"}
+    assert shown(capsys)["rule"] == {"value": "auto", "from": "default"}
     (tmp_path / "s.toml").write_text('rule = "gcv"\n[fit]\nfolds = 7\none-se = true\n[convert]\nn = 3\n')
     told = shown(capsys, "--config", "s.toml")
     assert told["rule"] == {"value": "gcv", "from": "file"}

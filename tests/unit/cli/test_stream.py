@@ -223,3 +223,43 @@ def test_the_progress_line_fits_a_terminal_and_says_what_is_left():
     assert known == "[####------------]  25%  1,250,000,000 rows, 1,250,000 a second, 3000 s left"
     assert len(known) <= 80
     assert line(Progress(10, None, 2.0)) == "10 rows, 5 a second"
+
+
+def test_leave_one_out_in_a_stream_is_that_of_memory_and_is_announced(capsys, folder):
+    words = ["fit", str(folder / "t.csv"), "-t", "y", "--drop", "site", "--weights", "w", "--rule", "loo"]
+    told, there = (json.loads(run(capsys, *words, how, "--json")[1]) for how in ("--stream", "--no-stream"))
+    assert told["rule"] == there["rule"] == "loo"
+    assert told["strength"]["value"] == pytest.approx(there["strength"]["value"], rel=SAME)
+    for a, b in zip(told["outputs"][0]["coefficients"], there["outputs"][0]["coefficients"], strict=True):
+        assert a[1] == pytest.approx(b[1], rel=SAME)
+    del there["choices"]["ncp"]  # a periodogram of all rows at once
+    assert told["choices"] == pytest.approx(there["choices"], rel=1e-6)
+    code, _, err = run(capsys, *words, "--stream")
+    assert code == 0
+    assert "a second pass over 1,129 rows for leave-one-out: about 1 s" in " ".join(err.split())
+    assert "second pass" not in run(capsys, *words[:-2], "--stream")[2]
+
+
+def test_a_second_pass_finds_the_rows_that_memory_finds(capsys, tmp_path):
+    rows = table(800).drop(columns=["site", "z", "w"]).assign(d=lambda t: np.r_[0.0, 900.0, np.zeros(798)])
+    rows.loc[42, "y"] = 60.0
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    words = ["fit", str(tmp_path / "t.csv"), "-t", "y", "--rule", "kfold", "--alpha", "0.01", "--json"]
+    looked = json.loads(run(capsys, *words, "--second-pass")[1])
+    there = json.loads(run(capsys, *words, "--no-stream")[1])
+
+    def about_rows(told):
+        return [f["sentence"] for f in told["findings"] if f["code"] in ("high-leverage", "far-rows")]
+
+    assert about_rows(looked) == about_rows(there)
+    assert len(about_rows(looked)) == 2
+    assert looked["rows_looked_at"]["largest_leverages"][0]["row"] == 2
+    assert looked["rows_looked_at"]["largest_errors"][0]["row"] == 43
+
+
+@pytest.mark.parametrize("option", [["--rule", "loo"], ["--second-pass"], ["--solver", "qr"]])
+def test_moments_refuse_what_needs_rows(capsys, folder, tmp_path, option):
+    assert run(capsys, "stats", str(folder / "t.csv"), "-t", "y", "-o", str(tmp_path / "a.moments"))[0] == 0
+    code, _, err = run(capsys, "fit", str(tmp_path / "a.moments"), "-t", "y", *option)
+    assert code == 2
+    assert "moments keep none" in " ".join(err.split())

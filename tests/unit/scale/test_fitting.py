@@ -216,7 +216,7 @@ def test_whole_and_broken_numbers_mix_but_text_and_numbers_do_not(tmp_path):
 
 def test_rules_that_need_rows_say_which_do_not():
     with pytest.raises(UsageError, match="gcv"):
-        fit_moments(numbers(), "y", rule="loo")
+        fit_moments(numbers(), "y", rule="ncp")
     fit = fit_moments(numbers(), "y", rule="gcv", folds=1)
     assert fit.folds is None
     assert fit.selection.rule == "gcv"

@@ -65,5 +65,5 @@ def plain_options(item: Any) -> dict[str, Any]:
     return {
         "target": (item.target,), "task": "regress", "weights": None, "group": None, "fold_column": None,
         "categorical": (), "date": (), "drop": item.drop, "na": (), "encoding": "utf-8",
-        "alpha": None, "rule": "loo", "one_se": False, "folds": 5, "ordered": False, "standardize": True, "seed": 0,
+        "alpha": None, "rule": "auto", "one_se": False, "folds": 5, "ordered": False, "standardize": True, "seed": 0,
     }  # fmt: skip

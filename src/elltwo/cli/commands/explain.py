@@ -21,14 +21,14 @@ used, and the reason for each.
 
 def explanation(loaded: Any, wishes: dict[str, Any]) -> dict[str, Any]:
     """The decisions as data."""
+    from elltwo.cli.fitting import Asked
     from elltwo.factoring.choose import choose
     from elltwo.facts.problem import Penalty
-    from elltwo.selecting.registry import find_rule
 
     n, p = loaded.X.shape
     route = choose(loaded.X, Penalty(standardize=wishes["standardize"]))
     if wishes["alpha"] is None:
-        rule = find_rule(wishes["rule"]).name
+        rule = Asked(rule=wishes["rule"]).rule_for_rows
         why = f"{rule_words(rule)}; every strength is read off the one factorization"
     else:
         rule, why = "given", f"the strength {wishes['alpha']:g} was given; it is not questioned"

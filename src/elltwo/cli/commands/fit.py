@@ -65,8 +65,9 @@ TABLE = (
 STRENGTH = (
     click.option("--alpha", type=Alpha(), metavar="NUMBER|auto", default="auto", show_default=True,
                  help="The strength λ."),
-    click.option("--rule", default="loo", show_default=True,
-                 help="How λ is chosen: loo, kfold, gcv, rgcv, evidence, mallows, aicc."),
+    click.option("--rule", default="auto", show_default=True,
+                 help="How λ is chosen: loo, kfold, gcv, rgcv, evidence, mallows, aicc; auto is loo, and kfold for "
+                      "streams, where loo takes a second pass."),
     click.option("--one-se", is_flag=True, help="The strongest λ within one standard error of the best."),
     click.option("--folds", default=5, show_default=True, help="Parts for K-fold and for the honest error."),
     click.option("--ordered", is_flag=True, help="Folds are runs of rows, for data in time order."),
@@ -84,6 +85,8 @@ STREAM = (
     click.option("--dask", metavar="ADDRESS", help="Stream on a Dask cluster."),
     click.option("--workers", default=0, help="Stream on so many Dask processes here."),
     click.option("--memory-limit", metavar="SIZE", help="Refuse a stream that needs more, e.g. 4GB."),
+    click.option("--second-pass", is_flag=True,
+                 help="Read a stream again for leverages and residuals (--rule loo does)."),
 )  # fmt: skip
 
 
@@ -126,27 +129,29 @@ def reproduce(data: str, params: dict[str, Any]) -> str:
     return shlex.join(words)
 
 
-DEFAULTS = {("rule", "loo"), ("folds", 5), ("seed", 0), ("task", "regress"), ("encoding", "utf-8"), ("solver", "gram"),
+DEFAULTS = {("rule", "auto"), ("folds", 5), ("seed", 0), ("task", "regress"), ("encoding", "utf-8"), ("solver", "gram"),
             ("threads", 1), ("workers", 0), ("on_error", "stop")}  # fmt: skip
+
+
+RUNNING = ("stream", "solver", "threads", "dask", "workers", "memory_limit", "second_pass")
 
 
 def split_options(params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Options of the table, and options of the fit."""
     wishes = ("alpha", "rule", "one_se", "folds", "ordered", "standardize", "seed")
-    running = ("stream", "solver", "threads", "dask", "workers", "memory_limit")
-    table = {k: v for k, v in params.items() if k not in (*wishes, *running)}
+    table = {k: v for k, v in params.items() if k not in (*wishes, *RUNNING)}
     return table, {k: params[k] for k in wishes}
 
 
 def run_fit(data: str, params: dict[str, Any], *, quiet: bool = False) -> tuple[Any, Any]:
     """Read, plan, fit; the facts and the model. Shared by ``fit`` and ``demo``."""
     from elltwo.cli.building import build_model
+    from elltwo.cli.fitting import Asked
     from elltwo.cli.fitting_moments import is_moments
     from elltwo.cli.fitting_stream import wants_stream
     from elltwo.cli.reports import collected
-    from elltwo.selecting.registry import find_rule
 
-    find_rule(params["rule"])  # an unknown one is refused before a long file is read
+    Asked(rule=params["rule"])  # an unknown one is refused before a long file is read
     one = _fit_moments if is_moments(data) else _fit_stream if wants_stream(data, params) else _fit_rows
     fitted = one(data, params, quiet)
     command_line = reproduce(data, params)
@@ -194,7 +199,9 @@ def _fit_moments(data: str, params: dict[str, Any], quiet: bool) -> Any:
 
     table, wishes = split_options(params)
     with progress("choosing the strength", quiet):
-        fitted = fit_moments_file(data, table.pop("target"), table, Asked(**wishes))
+        fitted = fit_moments_file(
+            data, table.pop("target"), table | {n: params.get(n) for n in RUNNING}, Asked(**wishes)
+        )
     _say_plan(fitted.loaded.plan, fitted.rows, quiet)
     return fitted
 

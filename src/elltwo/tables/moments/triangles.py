@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from elltwo.tables.moments.design import DesignMap
-from elltwo.tables.moments.levels import OTHER
+from elltwo.tables.moments.levels import OTHER, Levels
 from elltwo.tables.moments.mixed import MixedMoments
 
 
@@ -77,10 +77,14 @@ def stored_rows(
     u[:, 1 : 1 + d] = np.where(missing, 0.0, numbers - m.shift)
     u[:, 1 + d : m.dense_width] = missing[:, list(m.flagged)]
     for c, (code, names) in enumerate(zip(codes, labels, strict=True)):
-        slot = {label: i + 1 for i, label in enumerate(m.levels[c].labels)}
-        place = np.array([slot.get(name, OTHER) for name in names] + [OTHER, slot.get(None, OTHER)])
-        u[np.arange(n), m.starts[c] + place[code]] = 1.0  # codes −2 and −1 index from the end
+        u[np.arange(n), m.starts[c] + places(m.levels[c], names)[code]] = 1.0
     return u if weights is None else u * np.sqrt(weights)[:, None]
+
+
+def places(levels: Levels, names: Sequence[str]) -> np.ndarray:
+    """Slot of each code into a reader's labels; the last two are those of codes −2 (other) and −1 (missing)."""
+    slot = {label: i + 1 for i, label in enumerate(levels.labels)}
+    return np.array([slot.get(name, OTHER) for name in names] + [OTHER, slot.get(None, OTHER)])
 
 
 @dataclass(frozen=True)
