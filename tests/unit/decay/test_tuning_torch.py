@@ -1,6 +1,7 @@
 """λ by curvature and by derivative: the pieces against exact answers, the methods on a small real problem."""
 
 import math
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -9,9 +10,18 @@ torch = pytest.importorskip("torch")
 
 from torch import nn
 
+from elltwo import decay_plan
 from elltwo.decay.tuning.choose import tune_weight_decay
+from elltwo.decay.tuning.curvature import (
+    LayerCurvature,
+    _Factors,
+    _outputs,
+    _positions,
+    effective_parameters,
+    layer_curvatures,
+    trained_layers,
+)
 from elltwo.decay.tuning.hypergradient import AdamWSensitivity
-from elltwo.decay.tuning.marginal import LayerCurvature, effective_parameters, layer_curvatures
 from elltwo.errors import InputError, UsageError
 from elltwo.facts.decayplan import DecayPlan
 from elltwo.labs.tasks import TASKS, batches, fit, validation_loss
@@ -30,21 +40,143 @@ def small_net(seed=0):
     return nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
 
 
-def test_one_linear_layers_kronecker_factors_are_the_moments_of_inputs_and_of_softmax_residuals():
+def softmax_residuals(p):
+    """E (e_y − p)(e_y − p)ᵀ with y drawn from p, the mean over rows."""
+    return torch.diag(p.mean(0)) - p.T @ p / len(p)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_one_linear_layers_kronecker_factors_are_the_moments_of_inputs_and_of_softmax_residuals(bias):
     torch.manual_seed(0)
-    net, (x, y) = nn.Linear(8, 3), clusters(4000)
+    net, (x, y) = nn.Linear(8, 3, bias=bias), clusters(4000)
     torch.manual_seed(1)
     found = layer_curvatures(net, {"": net}, [(x, y)])[""]
+    p = torch.softmax(net(x).detach(), 1).double()
+    a = (x - x.mean(0) if bias else x).double()  # a free bias takes the mean
+    torch.testing.assert_close(found.inputs[0], torch.linalg.eigvalsh(a.T @ a), rtol=1e-4, atol=1e-2)
+    torch.testing.assert_close(
+        found.outputs[0], torch.linalg.eigvalsh(softmax_residuals(p)), rtol=0.1, atol=3e-3
+    )
+
+
+@pytest.mark.parametrize(
+    "conv",
+    [
+        nn.Conv2d(2, 6, (3, 2), stride=2, padding=(1, 0), dilation=(1, 2), bias=False),
+        nn.Conv2d(4, 6, 3, groups=2, padding="same", padding_mode="circular", bias=False),
+        nn.Conv2d(4, 8, 3, groups=4, padding="valid", bias=False),
+        nn.Conv1d(3, 6, 3, padding=1, padding_mode="reflect", bias=False),
+    ],
+)
+def test_a_convolution_is_the_linear_layer_on_its_patches(conv):
+    """Where every position is a sample of its own, a convolution layer has its linear twin's factors exactly."""
+    torch.manual_seed(0)
+    conv = deepcopy(conv).double()
+    shape = (5, conv.in_channels, 9) if isinstance(conv, nn.Conv1d) else (5, conv.in_channels, 9, 8)
+    x = torch.randn(shape, dtype=torch.float64)
+    (factors := _Factors(conv)).handle.remove()
+    a, out = _positions(conv, x), conv(x)
+    w = conv.weight.detach().reshape(conv.groups, conv.out_channels // conv.groups, -1)
+    twin = torch.einsum("kra,koa->kro", a, w)
+    torch.testing.assert_close(twin, _outputs(conv, out))
+    gradient = torch.randn_like(out)
+    factors._both(x)(gradient)
+    (weight,) = torch.autograd.grad(out, conv.weight, gradient)
+    rows = torch.einsum("kro,kra->koa", _outputs(conv, gradient), a)
+    torch.testing.assert_close(rows.reshape(weight.shape), weight)
+    assert factors.rows == out[:, 0].numel()
+    torch.testing.assert_close(factors.inputs, torch.einsum("kra,krb->kab", a, a))
+
+
+def exact_precision_matrix(net, x, name):
+    """Gauss–Newton matrix of one weight by full Jacobians, and its Schur complement over the layer's free bias."""
+    names = [f"{name}.weight", f"{name}.bias"]
+    fixed = {n: p.detach() for n, p in net.named_parameters()}
+    jacobian = torch.vmap(
+        torch.func.jacrev(lambda q, row: torch.func.functional_call(net, q, (row[None],))[0]), (None, 0)
+    )
+    jacobians = jacobian(fixed, x)
     p = torch.softmax(net(x).detach(), 1)
-    outputs = torch.diag(p.mean(0)) - p.T @ p / len(p)  # E (e_y − p)(e_y − p)ᵀ with y drawn from p
-    torch.testing.assert_close(found.inputs, torch.linalg.eigvalsh(x.T @ x), rtol=1e-4, atol=1e-2)
-    torch.testing.assert_close(found.outputs, torch.linalg.eigvalsh(outputs), rtol=0.1, atol=3e-3)
+    outer = torch.diag_embed(p) - p[:, :, None] * p[:, None, :]
+    joint = torch.cat([jacobians[n].flatten(2) for n in names], 2)
+    full = torch.einsum("nid,nij,nje->de", joint, outer, joint)
+    k = fixed[names[0]].numel()
+    return full[:k, :k] - full[:k, k:] @ torch.linalg.pinv(full[k:, k:]) @ full[k:, :k]
+
+
+def test_a_small_conv_nets_kronecker_evidence_is_near_the_one_of_its_full_gauss_newton_matrix():
+    torch.manual_seed(1)
+    net = nn.Sequential(
+        nn.Conv2d(2, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3), nn.ReLU(), nn.Flatten(), nn.Linear(80, 3)
+    )
+    x = torch.randn(200, 2, 8, 8)
+    y = (x.flatten(1) @ torch.randn(128, 3)).argmax(1)
+    optimizer = torch.optim.Adam(net.parameters(), 1e-2)
+    for _ in range(60):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(x), y).backward()
+        optimizer.step()
+    net, x = net.double(), x.double()
+    draws = [(x, y)] * 20
+    found = layer_curvatures(net, trained_layers(net), draws)
+    for name in ("0", "2", "5"):
+        exact = torch.linalg.eigvalsh(exact_precision_matrix(net, x, name)).clamp_min(0)
+        # Twenty passes over the same rows: the summed curvature is twenty times that of one.
+        mean = LayerCurvature(found[name].inputs / 20, found[name].outputs)
+        assert float(mean.inputs.sum() * mean.outputs.sum()) == pytest.approx(float(exact.sum()), rel=0.1)
+        for precision in (10.0, 100.0):
+            gamma = float((exact / (exact + precision)).sum())
+            assert gamma < effective_parameters(mean, precision) < 1.6 * gamma
+
+
+def test_a_weight_seen_at_several_positions_of_one_sample_has_its_gradients_averaged_over_positions():
+    torch.manual_seed(0)
+    layer = nn.Linear(4, 3, bias=False)
+    pooled = nn.Sequential(layer, nn.Flatten(), nn.Linear(15, 2))
+    x = torch.randn(50, 5, 4)
+    found = layer_curvatures(pooled, {"0": layer}, [(x, None)])["0"]
+    assert float(found.inputs.sum()) == pytest.approx(float(x.square().sum()), rel=1e-5)
+    single = layer_curvatures(pooled, {"2": pooled[2]}, [(x, None)])["2"]
+    head = pooled[2].weight.detach()
+    bound = float(single.outputs.max()) * float(torch.linalg.matrix_norm(head, 2)) ** 2
+    assert float(found.outputs.sum()) <= 2 * bound / 5
+
+
+def test_what_the_layerwise_evidence_does_not_cover_is_said_and_a_plan_can_leave_layers_out():
+    class Mixed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(1, 4, 3)
+            self.norm = nn.BatchNorm2d(4)
+            self.volume = nn.Conv3d(1, 2, 1)
+            self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
+            self.head = nn.Linear(4, 3)
+
+        def forward(self, x):
+            h = self.norm(self.conv(x.reshape(-1, 1, 4, 2).repeat(1, 1, 1, 2))).relu().flatten(2).mT
+            h = self.attention(h, h, h)[0].mean(1) + self.volume(x.sum() * torch.ones(1, 1, 1, 1, 1)).sum()
+            return self.head(h)
+
+    torch.manual_seed(0)
+    net, (x, y) = Mixed(), clusters(60)
+    options = {"method": "marginal", "model": net, "batches": batches(x, y, 0), "samples": 60, "epochs": 3}
+    found = tune_weight_decay(**options)
+    assert set(found.strengths) == {"conv.weight", "head.weight"}
+    assert "Not covered, and left without decay: volume.weight, attention.in_proj_weight" in str(found)
+    plan = decay_plan(net, x)
+    assert plan["conv.weight"].scale_invariant in ("proven", "approximate")
+    assert set(tune_weight_decay(plan=plan, **options).strengths) == {"head.weight"}
+    exempt = {"head.weight": 0.0, "attention.out_proj.weight": 0.0}
+    with pytest.raises(UsageError, match="no linear or convolution layer"):
+        tune_weight_decay(plan=decay_plan(net, x, overrides=exempt), **options)
+    with pytest.raises(InputError, match="fewer than refresh"):
+        tune_weight_decay(**{**options, "epochs": 2})
 
 
 def test_effective_parameters_count_directions_that_the_data_determine():
-    curvature = LayerCurvature(torch.tensor([1e9, 1e9, 1e-9]), torch.tensor([1.0, 1.0]))
+    curvature = LayerCurvature(torch.tensor([[1e9, 1e9, 1e-9]]), torch.tensor([[1.0, 1.0]]))
     assert effective_parameters(curvature, 1.0) == pytest.approx(4.0, abs=1e-6)
-    half = LayerCurvature(torch.tensor([2.0]), torch.tensor([0.5]))
+    half = LayerCurvature(torch.tensor([[2.0]]), torch.tensor([[0.5]]))
     assert effective_parameters(half, 1.0) == pytest.approx(0.5)
 
 
@@ -139,7 +271,7 @@ def test_models_and_batches_that_cannot_serve_are_refused_in_one_sentence():
     x, y = clusters()
     epoch = batches(x, y, 0)
     with pytest.raises(UsageError, match=r"needs nn\.Linear"):
-        tune_weight_decay(method="marginal", model=nn.Conv1d(1, 1, 1), batches=epoch, samples=10)
+        tune_weight_decay(method="marginal", model=nn.Conv3d(1, 1, 1), batches=epoch, samples=10)
     with pytest.raises(InputError, match="gave no batch"):
         tune_weight_decay(method="marginal", model=small_net(), batches=list, samples=10, epochs=3)
     with pytest.raises(InputError, match="gave no batch"):
@@ -153,8 +285,6 @@ def test_models_and_batches_that_cannot_serve_are_refused_in_one_sentence():
 
 
 def test_a_plan_of_scale_invariant_weights_alone_has_no_such_slope():
-    from elltwo import decay_plan
-
     net = nn.Sequential(nn.Linear(8, 16, bias=False), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 3))
     x, y = clusters()
     plan = decay_plan(net, x[:32], overrides={"3.weight": 0.0})
