@@ -34,11 +34,12 @@ def pass_again(
         As in the first pass; a file that has changed since it was planned is named.
     """
     forest: dict[Node, Made] = {}
-    rows, total, start = 0, job.card.rows, time.monotonic()
+    counts = [part.expected for leaf in job.leaves for part in leaf.parts]
+    rows, total, start = 0, None if None in counts else sum(c or 0 for c in counts), time.monotonic()
     with threadpool_limits(1):  # around all threads, so that none lifts the limit while another works
         for leaf, found in in_order(lambda leaf: work(job, leaf, what), list(job.leaves), threads):
             add_node(forest, (0, leaf.index), found, job.card.leaves, merge)
-            rows += sum(part.rows or 0 for part in leaf.parts)
+            rows += sum(part.expected or 0 for part in leaf.parts)
             if watch is not None:
                 watch(Progress(rows, total, time.monotonic() - start))
     [whole] = forest.values()

@@ -143,7 +143,7 @@ def _wait(done: dict[Any, Leaf], watch: Watch | None) -> None:
     from distributed.scheduler import KilledWorker
 
     start, rows = time.monotonic(), 0
-    counts = [part.rows for leaf in done.values() for part in leaf.parts]
+    counts = [part.expected for leaf in done.values() for part in leaf.parts]
     total = None if None in counts else sum(c or 0 for c in counts)
     for future in as_completed(list(done)):
         leaf, error = done.pop(future), future.exception()  # popped, so that its moments may be freed
@@ -153,6 +153,6 @@ def _wait(done: dict[Any, Leaf], watch: Watch | None) -> None:
             ) from None
         if error is not None:
             raise error
-        rows += sum(part.rows or 0 for part in leaf.parts)
+        rows += sum(part.expected or 0 for part in leaf.parts)
         if watch is not None:
             watch(Progress(rows, total, time.monotonic() - start))

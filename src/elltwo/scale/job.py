@@ -21,6 +21,8 @@ from elltwo.tables.moments.foldrule import FoldRule
 from elltwo.tables.moments.sets import JobCard
 from elltwo.tables.plan import plan_columns
 from elltwo.tables.read import iter_batches, storage_from
+from elltwo.tables.reading.counting import RowCount, count_rows, countable
+from elltwo.tables.reading.csv import Text
 from elltwo.tables.reading.parquet import Part
 from elltwo.tables.reading.readers import Source, open_source, parts, raws
 from elltwo.tables.reading.samples import sample_table
@@ -28,8 +30,6 @@ from elltwo.tables.reading.samples import sample_table
 MOST_LEAVES = 256  # more would only make the forest deeper
 FEW_LEAVES = 16  # when one node of the tree is large
 LARGE_NODE = 64 * 2**20
-COUNTED_TEXT = 64 * 2**20  # bytes of text files up to which rows are counted beforehand
-FILE_STRIDE = 2**40  # row numbers of the i-th text file start at i times this, where rows are not counted
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def plan_job(
     if plan.task != "regress":
         raise UsageError("moments need targets that are numbers: encode the classes as 0 and 1 first")
     derived = derive_features(opened, plan, features)
-    pieces = numbered(opened, plan)
+    opened, pieces = numbered(opened, plan, whole=contiguous)
     rows = None if any(p.rows is None for p in pieces) else sum(p.rows or 0 for p in pieces)
     rule = choose_rule(opened, plan, folds, seed, contiguous, rows, mergeable)
     arithmetic = memory_arithmetic(plan, rule.k, threads, sum(len(d.names) for d in derived))
@@ -161,20 +161,32 @@ def derive_features(source: Source, plan: TablePlan, texts: Sequence[str]) -> tu
     return derived
 
 
-def numbered(source: Source, plan: TablePlan) -> tuple[Part, ...]:
-    """Parts with the global number of their first row; rows of small text files are counted for it."""
+def numbered(source: Source, plan: TablePlan, whole: bool = False) -> tuple[Source, tuple[Part, ...]]:
+    """Parts with the number of their first row in the whole source; and the source, if counting taught more of it.
+
+    Parquet and Arrow say how many rows they hold. Text files are counted, but for the last one, which is counted no
+    further than to where folds no longer depend on the number of rows, unless ``whole`` is asked for.
+    """
     found = parts(source)
     if source.kind != "csv":
-        return tuple(part for part in found if part.rows != 0)
-    if sum(fingerprint(t.path)[0] if t.data is None else len(t.data) for t in source.texts) > COUNTED_TEXT:
-        return tuple(replace(part, first_row=i * FILE_STRIDE) for i, part in enumerate(found))
-    out, at = [], 0
-    for part in found:
-        batches = raws(source, source.names[:1], storage_from(plan).as_text(source.names), only=[part])
-        rows = sum(raw.arrow.num_rows for raw in batches)
-        out.append(replace(part, first_row=at, rows=rows))
-        at += rows
-    return tuple(out)
+        return source, tuple(part for part in found if part.rows != 0)
+    out, texts, at = [], [], 0
+    for i, (part, text) in enumerate(zip(found, source.texts, strict=True)):
+        last = i == len(found) - 1 and not whole
+        count = _count(source, plan, part, text, max(BALANCED_BELOW - at, 0) if last else None)
+        rows = count.rows if count.whole else None
+        out.append(replace(part, first_row=at, rows=rows, about=count.about))
+        texts.append(replace(text, quoted=text.quoted or count.quoted))
+        at += count.rows
+    return replace(source, texts=tuple(texts)), tuple(out)
+
+
+def _count(source: Source, plan: TablePlan, part: Part, text: Text, stop: int | None) -> RowCount:
+    """Rows of a text file: its lines, or by reading it where a line break is more than one byte."""
+    if countable(text):
+        return count_rows(text, stop)
+    batches = raws(source, source.names[:1], storage_from(plan).as_text(source.names), only=[part])
+    return RowCount(sum(raw.arrow.num_rows for raw in batches), True, 1.0, False)
 
 
 def choose_rule(

@@ -174,7 +174,7 @@ class _Counter:
     """Rows seen so far, told to whoever watches."""
 
     def __init__(self, job: Job, leaves: Iterable[Leaf], watch: Watch | None) -> None:
-        rows = [part.rows for leaf in leaves for part in leaf.parts]
+        rows = [part.expected for leaf in leaves for part in leaf.parts]
         self.total = None if None in rows else sum(r or 0 for r in rows)
         self.rows, self.start, self.watch = 0, time.monotonic(), watch
 

@@ -88,7 +88,9 @@ class Engine:
         """Say what the pass will do and take, before it starts."""
         if self.say is None:
             return
-        rows = "" if job.card.rows is None else f"{job.card.rows:,} rows in "
+        counts = [part.expected for leaf in job.leaves for part in leaf.parts]
+        about = "about " * (job.card.rows is None)
+        rows = "" if None in counts else f"{about}{sum(c or 0 for c in counts):,} rows in "
         parts = f"{len(job.leaves)} part{'s' * (len(job.leaves) != 1)}"
         self.say(f"{rows}{parts} of {job.source.name}; {job.rule.sentence}")
         for note in job.plan.notes:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.model_selection import GroupKFold
 
 from elltwo.errors import DataError
 from elltwo.scale.commands import fit_moments, stats_command
 from elltwo.scale.job import plan_job
+from elltwo.tables.folds import row_folds
 from elltwo.tables.moments.foldrule import FoldRule
 from scale_files import frame
+
+ALPHAS = np.array([0.1, 10.0, 1e4])
 
 
 @pytest.mark.parametrize(("rule", "one_se"), [("kfold", False), ("kfold", True), ("gcv", False)])
@@ -53,3 +57,30 @@ def test_few_rows_have_balanced_groups_unless_more_data_will_be_merged(tmp_path)
     shared = stats_command(tmp_path / "t.parquet", tmp_path / "a.moments", target="y", group="site")
     assert "by hash of column 'site'" in shared.rule.sentence
     assert plan_job(tmp_path / "t.parquet", "y", group="site", mergeable=True).rule == shared.rule
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_folds_depend_on_the_row_number_alone_however_text_is_cut_into_files(tmp_path, ordered):
+    rows = 105_000
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"x": rng.standard_normal(rows).round(3)})
+    table["y"] = (table.x + rng.standard_normal(rows)).round(3)
+    table["t"] = np.where(rng.random(rows) < 0.01, "line\nbreak", "plain")
+    table.to_csv(tmp_path / "one.csv", index=False)
+    table.to_parquet(tmp_path / "one.parquet", row_group_size=30_000)
+    (tmp_path / "cut").mkdir()
+    for i, (a, b) in enumerate([(0, 40_001), (40_001, 99_000), (99_000, rows)]):
+        table[a:b].to_csv(tmp_path / "cut" / f"{i}.csv", index=False)
+    found = [
+        fit_moments(tmp_path / name, "y", alphas=ALPHAS, contiguous=ordered, threads=threads)
+        for name, threads in (("one.csv", 1), ("one.parquet", 2), ("cut", 2))
+    ]
+    for other in found[1:]:
+        assert other.rule.kind == ("contiguous" if ordered else "hash")
+        first, score = (f.selection.curves["kfold"].score for f in (found[0], other))
+        np.testing.assert_allclose(score, first, rtol=1e-12)
+    job = plan_job(tmp_path / "cut", "y", contiguous=ordered)
+    starts = [part.first_row for leaf in job.leaves for part in leaf.parts]
+    assert starts == [0, 40_001, 99_000]
+    if not ordered:
+        assert (found[0].folding.m.rows == np.bincount(row_folds(0, rows, 5, 0))).all()

@@ -22,6 +22,7 @@ class Part:
     """A run of rows that can be read on its own: a row group, a record batch, or a whole text file.
 
     ``first_row`` is the global number of its first row; it is None where only reading can tell (text files).
+    ``about`` is a guess of ``rows`` where those are not counted, for whoever waits.
     """
 
     file: DataFile
@@ -29,6 +30,12 @@ class Part:
     first_row: int | None = None
     first_in_file: int = 0
     rows: int | None = None
+    about: int | None = None
+
+    @property
+    def expected(self) -> int | None:
+        """Rows, or how many there are about; None where nobody knows."""
+        return self.about if self.rows is None else self.rows
 
 
 def parquet_schema(file: DataFile) -> pa.Schema:

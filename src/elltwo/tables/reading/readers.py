@@ -208,10 +208,16 @@ def _part_raws(
         text = frozenset(c for c in columns if family(source.schema.field(c).type) == "text")
         yield from parquet.read_part(part, columns, text - storage.plain, rows, opened)
         return
-    layout = next(t for t in source.texts if t.path == part.file.path)
+    layout, seen = next(t for t in source.texts if t.path == part.file.path), 0
     for raw in read_text(layout, columns, storage.numbers, storage.plain, storage.na, part.first_row or 0):
+        seen += raw.arrow.num_rows
         for start in range(0, raw.arrow.num_rows, rows):
             yield Raw(raw.arrow.slice(start, rows), raw.origin, raw.first_row + start)
+    if part.rows is not None and seen != part.rows:
+        raise DataError(
+            f"{layout.short} has {seen:,} rows, and {part.rows:,} were counted before: if it has not changed, look for "
+            f"a quote inside a field, and write it twice within quotes"
+        )
 
 
 def _with_partition(raw: Raw, file: DataFile, columns: Sequence[str]) -> Raw:

@@ -1,0 +1,81 @@
+"""Rows of a text file are counted as reading finds them, whatever quotes, blank lines and line ends there are."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from elltwo.errors import DataError
+from elltwo.tables.plan import plan_columns
+from elltwo.tables.read import iter_batches, open_source, parts
+from elltwo.tables.reading import counting
+from elltwo.tables.reading.counting import count_rows
+from elltwo.tables.reading.csv import Text, describe
+from elltwo.tables.reading.csvstream import read_text
+
+CELLS = st.sampled_from(["a", "d e", 'ab"c', "x" * 50, "1"])
+QUOTED = st.sampled_from(['"a"', '"b\nc"', '"x""y"', '""""', '"\n\n"', '"a,b"', '"p,""q"""', '"\r\n"', '""'])
+
+
+@st.composite
+def texts(draw):
+    end, columns = draw(st.sampled_from(["\n", "\r\n", "\r"])), draw(st.integers(1, 3))
+    cell = draw(st.sampled_from([CELLS, CELLS | QUOTED]))
+    rows = draw(st.lists(st.lists(cell, min_size=columns, max_size=columns), min_size=1, max_size=25))
+    lines = [",".join(row) + end * draw(st.integers(1, 2)) for row in rows]
+    whole = ",".join(f"h{i}" for i in range(columns)) + end + "".join(lines)
+    return whole.rstrip("\r\n") if draw(st.booleans()) else whole
+
+
+def read(text):
+    batches = read_text(text, text.names, frozenset(), frozenset(text.names), ())
+    return sum(raw.arrow.num_rows for raw in batches)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts(), st.sampled_from([7, 64, 2**19]))
+def test_counting_finds_what_reading_finds(monkeypatch, content, chunk):
+    monkeypatch.setattr(counting, "CHUNK", chunk)
+    text = describe("t.csv", content.encode())
+    found = count_rows(text)
+    assert found.whole
+    assert found.quoted or '"' not in content
+    assert found.rows == read(replace(text, quoted=text.quoted or found.quoted))
+
+
+def test_counting_stops_where_enough_is_known_and_guesses_the_rest(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n" + "1.25,x\n" * 300_000)
+    found = count_rows(describe(str(tmp_path / "t.csv")), 1_000)
+    assert not found.whole
+    assert 1_000 <= found.rows < 150_000
+    assert found.about == pytest.approx(300_000, rel=0.01)
+    assert count_rows(describe(str(tmp_path / "t.csv")), 400_000).rows == 300_000
+
+
+def test_packed_and_piped_text_is_counted_too(tmp_path):
+    content = b"a,b\n" + b'1,"x\ny"\n' * 5_000
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(content))
+    assert count_rows(describe(str(tmp_path / "t.csv.gz"))).rows == 5_000
+    assert count_rows(describe("-", content)).rows == 5_000
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(content * 40)[:-300])
+    with pytest.raises(DataError, match="cut off"):
+        count_rows(Text(str(tmp_path / "t.csv.gz"), names=("a", "b")))
+
+
+def test_a_quote_that_never_closes_is_no_endless_field():
+    content = b"a,b\n" + b"1,2\n" * 10 + b'3,"4\n' + b"5,6\n" * 10
+    assert count_rows(describe("-", content)).rows == 11
+
+
+def test_a_file_with_other_rows_than_were_counted_stops(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n" + "1,2\n2,4\n" * 50)
+    source = open_source(tmp_path / "t.csv")
+    [part] = parts(source)
+    plan = plan_columns(source, "b")
+    assert sum(b.rows for b in iter_batches(source, plan, only=[replace(part, first_row=0, rows=100)])) == 100
+    with pytest.raises(DataError, match="has 100 rows, and 90 were counted before"):
+        list(iter_batches(source, plan, only=[replace(part, first_row=0, rows=90)]))
