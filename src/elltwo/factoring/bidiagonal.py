@@ -20,7 +20,7 @@ from scipy.linalg import qr_multiply
 from elltwo.factoring.clean import keep, svd_floor
 from elltwo.factoring.difference_form import Form, form_of
 from elltwo.factoring.lapack import Bidiagonal, bdsqr, gebrd, ormbr
-from elltwo.factoring.svd import _free_block
+from elltwo.factoring.svd import free_block
 from elltwo.facts.rotated import Rotated
 from elltwo.facts.spectrum import Free, Origin, Spectrum
 
@@ -53,7 +53,8 @@ class Standard:
 def standard(A: np.ndarray, L: Any) -> Standard:
     """Bring a dense A with penalty operator L into standard form, free directions projected out."""
     form = form_of(L, A.shape[1])
-    Q, T = _free_block(A @ form.null, form.null)
+    reach = np.linalg.norm(np.abs(A) @ np.abs(form.null), axis=0) if form.null.shape[1] else np.zeros(0)
+    Q, T = free_block(A @ form.null, form.null, reach)
     M = form.of_columns(A)
     K = Q.T @ M
     return Standard(form, M - Q @ K if Q.shape[1] else M, Q, T, K)

@@ -11,7 +11,7 @@ from scipy import fft
 from elltwo.errors import InputError
 from elltwo.factoring.difference_form import DifferenceForm, form_of
 from elltwo.factoring.golub_kahan import Lift, OperatorForm
-from elltwo.factoring.svd import _free_block
+from elltwo.factoring.svd import free_block
 from elltwo.operators import DifferenceOperator, as_operator
 
 SMALL = 2500  # unknowns up to which a general L is decomposed densely
@@ -68,8 +68,13 @@ def operator_form(A: Any, L: Any = None) -> OperatorForm:
         return OperatorForm(A, None, n, np.zeros((m, 0)), np.zeros((n, 0)))
     lift, size, null = _lift(L, n)
     images = np.column_stack([A.matvec(c) for c in null.T]) if null.shape[1] else np.zeros((m, 0))
-    Q, T = _free_block(images, null)
+    Q, T = free_block(images, null, np.full(null.shape[1], _size(A)))
     return OperatorForm(A, lift, size, Q, T)
+
+
+def _size(A: Any) -> float:
+    """About the Frobenius norm of A, from one random product; unit vectors that it shrinks to rounding are unseen."""
+    return float(np.linalg.norm(A.matvec(np.random.default_rng(0).standard_normal(A.shape[1]))))
 
 
 def _lift(L: Any, n: int) -> tuple[Lift, int, np.ndarray]:

@@ -22,7 +22,7 @@ def factor_svd(problem: Problem, reason: str) -> Rotated:
 
 def svd_of(c: Centred, form: StandardForm, problem: Problem, origin: Origin) -> Rotated:
     """Spectrum of a centred design in a given standard form."""
-    Q, T_free = _free_block(c.A @ form.null, form.null)
+    Q, T_free = free_block(c.A @ form.null, form.null, _reach(c, form.null))
     M = form.of_columns(c.A)
     coupling = Q.T @ M  # (q, k0): what the free block takes from each penalised column
     if Q.shape[1]:
@@ -75,13 +75,25 @@ def _thin_svd(M: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return linalg.svd(M, full_matrices=False, lapack_driver="gesvd", check_finite=False)
 
 
-def _free_block(F: np.ndarray, null: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Orthonormal Q (n, q) of the free columns F = A N, and T (p, q) with A T = Q."""
+def free_block(F: np.ndarray, null: np.ndarray, reach: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Orthonormal Q (n, q) of the free columns F = A N, and T (p, q) with A T = Q.
+
+    ``reach`` (q,) is the length that each column of F would have without cancellation. What is left of less than
+    rounding of it is a direction that A does not see: dummies that add up to the constant, say. It gets nothing.
+    """
     if F.shape[1] == 0:
         return F, null
-    U, s, Vt = _thin_svd(F)
-    q = keep(s, svd_floor(F.shape), F.shape[0])
-    return U[:, :q], null @ (Vt[:q].T / s[:q])
+    unit = 1.0 / np.where(reach > 0, reach, 1.0)
+    U, s, Vt = _thin_svd(F * unit)
+    q = int(np.sum(s > svd_floor(F.shape)))
+    return U[:, :q], (null * unit) @ (Vt[:q].T / s[:q])
+
+
+def _reach(c: Centred, null: np.ndarray) -> np.ndarray:
+    """(q,) lengths of √w(|A − m| + |m|)|N|."""
+    size = np.abs(null)
+    root = np.ones(c.A.shape[0]) if c.root is None else c.root
+    return np.asarray(np.linalg.norm(np.abs(c.A) @ size + np.outer(root, np.abs(c.mean) @ size), axis=0))
 
 
 def _sd(c: Centred, penalty: Penalty) -> np.ndarray | None:

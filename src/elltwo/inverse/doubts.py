@@ -11,7 +11,7 @@ from elltwo.facts.selection import Selection
 from elltwo.facts.solution import Solution
 from elltwo.inverse.prepare import Prepared
 from elltwo.inverse.rules import doubt
-from elltwo.operators import ConvolutionOperator
+from elltwo.operators import ConvolutionOperator, DifferenceOperator
 
 DISAGREE = 10.0  # factor in λ = √α between the rule that decided and GCV
 BORDER = 2.0  # mean squared residual within a PSF's reach of a border over that everywhere
@@ -22,7 +22,13 @@ LOUD = 2.0  # root mean square of the solution, seen through the PSF's sum, over
 
 def doubts(p: Prepared, r: Rotated, selection: Selection, solution: Solution) -> tuple[Finding, ...]:
     """Return the findings of one reconstruction, gravest first."""
-    found = [_border(p, solution), _edge(r, selection), _noise(r, solution), _disagreement(selection)]
+    found = [
+        _border(p, solution),
+        _undetermined(p, r),
+        _edge(r, selection),
+        _noise(r, solution),
+        _disagreement(selection),
+    ]
     return tuple(f for f in found if f is not None)
 
 
@@ -55,6 +61,20 @@ def _edge(r: Rotated, selection: Selection) -> Finding | None:
         return None
     sentence, remedy = texts[edge]
     return Finding("edge", "warning", alpha, None, sentence, remedy)
+
+
+def _undetermined(p: Prepared, r: Rotated) -> Finding | None:
+    """Free directions of L that A does not see either."""
+    unseen = p.L.nullity if isinstance(p.L, DifferenceOperator) else 0
+    lost = unseen - r.spectrum.free.rank
+    if lost <= 0:
+        return None
+    what = "a direction" if lost == 1 else f"{lost} directions"
+    sentence = (
+        f"A does not see {what} that L leaves free (of {unseen}), so the data leave it open: it got nothing."
+    )
+    remedy = "Add L=None, a little of the identity, or a datum that sees it, if its size matters."
+    return Finding("undetermined", "warning", float(lost), 0.0, sentence, remedy)
 
 
 def _noise(r: Rotated, solution: Solution) -> Finding | None:

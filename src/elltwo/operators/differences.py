@@ -60,15 +60,20 @@ class DifferenceOperator(Operator):
     def _backward(self, y: np.ndarray) -> np.ndarray:
         return np.asarray(self.matrix.T @ y)
 
+    @property
+    def nullity(self) -> int:
+        """How many directions L does not see."""
+        if self.edge == "zero":
+            return 0
+        return self.order if self.kind == "differences" and self.edge == "free" else 1
+
     def null_space(self) -> np.ndarray:
         """Return an orthonormal basis (n, q) of the null space: polynomials or the constant; q may be 0."""
         size = int(np.prod(self.image_shape))
-        if self.edge == "zero":
-            return np.zeros((size, 0))
-        if self.kind == "differences" and self.edge == "free":
+        if self.nullity > 1:
             t = np.linspace(-1.0, 1.0, size)
             return np.linalg.qr(np.vander(t, self.order, increasing=True))[0]
-        return np.full((size, 1), size**-0.5)
+        return np.full((size, self.nullity), size**-0.5)
 
     def symbol(self, transform: str) -> np.ndarray | None:
         """Return the eigenvalues of LᵀL on the grid under ``"dct"`` (type 2) or ``"fft"``, or None.

@@ -113,6 +113,26 @@ def test_a_constant_column_gets_no_coefficient(method):
         np.testing.assert_allclose(coef[4], 0.0, atol=1e-12)
 
 
+@pytest.mark.parametrize("method", ["svd", "gram"])
+@pytest.mark.parametrize("weights", [True, False])
+@pytest.mark.parametrize("n", [40, 3000])
+def test_dummies_that_add_up_to_the_constant_under_a_smoothness_penalty_stay_finite(method, weights, n):
+    rng = np.random.default_rng(3)
+    level = rng.integers(0, 12, n)
+    A, b = np.eye(12)[level], np.sin(level / 3)[:, None] + 0.1 * rng.normal(size=(n, 1))
+    w = rng.uniform(0.5, 2, n) if weights else None
+    rotated = factor(Problem(A, b, w, True, Penalty(operator=np.diff(np.eye(12), axis=0))), method)
+    assert rotated.spectrum.free.T.shape[1] == 0  # the constant belongs to the intercept
+    solution = shrink(rotated, 1.0)
+    assert np.abs(solution.coef).max() < 3
+    root = np.ones(n) if w is None else np.sqrt(w)
+    tall = np.vstack([root[:, None] * np.column_stack([np.ones(n), A]), np.eye(13)[1:-1] - np.eye(13)[2:]])
+    exact = np.linalg.lstsq(tall, np.append(root * b[:, 0], np.zeros(11)), rcond=1e-12)[0]
+    np.testing.assert_allclose(
+        A @ solution.coef[:, 0] + solution.intercept[0], exact[0] + A @ exact[1:], rtol=1e-8, atol=1e-10
+    )
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_the_ends_of_the_path_are_no_penalty_and_no_fit(method):
     problem = random_problem(9, 40, 5)
