@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -25,8 +26,6 @@ class Batch:
     ----------
     numbers : (n, pn) float64, column-major
         ``plan.number_names``: numbers, booleans as 0/1, date parts; NaN where missing, never infinite.
-    missing : (n, pn) bool or None
-        Where ``numbers`` is NaN; None when nothing is missing in these rows.
     codes : (n, pc) int32, column-major
         ``plan.categories``: the code of each level in ``books``; -1 missing, -2 a level without a code.
     books : tuple of LevelBook
@@ -46,7 +45,6 @@ class Batch:
     """
 
     numbers: np.ndarray
-    missing: np.ndarray | None
     codes: np.ndarray
     books: tuple[LevelBook, ...]
     targets: np.ndarray
@@ -62,6 +60,12 @@ class Batch:
     def rows(self) -> int:
         """Number of rows."""
         return len(self.numbers)
+
+    @cached_property
+    def missing(self) -> np.ndarray | None:
+        """(n, pn) where ``numbers`` is NaN; None when nothing is missing in these rows."""
+        missing = np.isnan(self.numbers)
+        return missing if missing.any() else None
 
 
 @dataclass(frozen=True)
@@ -117,13 +121,13 @@ class Batcher:
         """
         plan, n = self.plan, raw.arrow.num_rows
         numbers = self._numbers(raw)
+        refuse_infinite(raw, numbers, plan.number_names)
         codes = np.empty((len(self.books), n), dtype=np.int32)
         for at, (column, book) in enumerate(zip(plan.categories, self.books, strict=True)):
             codes[at] = col.codes(raw, column.name, book, self.na)
         beside = self._beside(raw) if self.helpers else Beside()
         return Batch(
             numbers.T,
-            self._missing(raw, numbers, plan.number_names),
             codes.T,
             self.books,
             self._targets(raw).T,
@@ -154,19 +158,6 @@ class Batcher:
         values = col.numbers(raw, column.name, self.na)
         return col.declared_missing(values, self.plan.na) if self.numeric_na else values
 
-    def _missing(self, raw: Raw, numbers: np.ndarray, names: Sequence[str]) -> np.ndarray | None:
-        """Flags of missing values; infinities are refused here. A finite sum proves that neither is there."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            suspect = np.flatnonzero(~np.isfinite(numbers.sum(axis=1)))
-        if not suspect.size:
-            return None
-        missing = np.zeros(numbers.shape, dtype=bool)
-        for at in suspect:
-            missing[at] = np.isnan(numbers[at])
-            if (row := col.first_infinite(numbers[at])) is not None:
-                raise infinite(raw, row, names[at], numbers[at])
-        return missing.T if missing.any() else None
-
     def _targets(self, raw: Raw) -> np.ndarray:
         out = np.empty((len(self.targets), raw.arrow.num_rows))
         for at, column in enumerate(self.targets):
@@ -176,8 +167,7 @@ class Batcher:
                 out[at] = np.where(found < 0, np.nan, found)
                 continue
             out[at] = self._number(raw, column)
-            if (row := col.first_infinite(out[at])) is not None:
-                raise infinite(raw, row, column.name, out[at])
+        refuse_infinite(raw, out, [column.name for column in self.targets])
         return out
 
     def _only_known(self, raw: Raw, column: ColumnPlan, found: np.ndarray) -> None:
@@ -213,6 +203,14 @@ class Batcher:
         if (found < 0).any():
             row = int(np.argmax(found < 0))
             raise raw.bad(row, name, "", why, "fill it in, or leave the row out")
+
+
+def refuse_infinite(raw: Raw, columns: np.ndarray, names: Sequence[str]) -> None:
+    """BadValue for the first infinity in columns (p, n)."""
+    found = np.isinf(columns)
+    if found.any():
+        at = int(np.argmax(found.any(axis=1)))
+        raise infinite(raw, int(np.argmax(found[at])), names[at], columns[at])
 
 
 def infinite(raw: Raw, row: int, name: str, values: np.ndarray) -> Exception:

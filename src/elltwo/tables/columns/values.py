@@ -181,9 +181,3 @@ def _misfit(raw: Raw, row: int, name: str, label: str, expected: str) -> Excepti
         return not_a_number(raw.origin, raw.first_row + row, name, label)
     remedy = f"use `--na '{label}'` if it means a missing value, or `--categorical {name}`"
     return raw.bad(row, name, label, expected, remedy)
-
-
-def first_infinite(values: np.ndarray) -> int | None:
-    """The first row that is not finite and not NaN, or None."""
-    bad = np.isinf(values)
-    return int(np.argmax(bad)) if bad.any() else None

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import sparse
 
 from elltwo.errors import DataError, InputError
-from elltwo.tables.moments.levels import MAX_LEVELS, Book
-from elltwo.tables.moments.mixed import MixedMoments, add_slots
-
-FLUSH_ROWS = 262_144  # level codes are kept this long before they enter the contingency tables
+from elltwo.tables.moments.levels import MAX_LEVELS
+from elltwo.tables.moments.leveltables import CACHED, LevelTables
+from elltwo.tables.moments.mixed import MixedMoments
 
 
 class Gatherer:
@@ -33,13 +32,8 @@ class Gatherer:
         self.flagged: list[int] = []
         self.rows = np.zeros(folds, dtype=np.int64)
         self.dense = np.zeros((folds, 1 + d, 1 + d))
-        self.books = [Book(name, cap) for name in self.categories]
-        self.sums = [np.zeros((folds, 1, 1 + d)) for _ in self.categories]
-        C = len(self.categories)
-        self.cross = {(a, b): np.zeros((folds, 1, 1)) for a in range(C) for b in range(a + 1, C)}
+        self.tables = LevelTables(self.categories, folds, cap, 1 + d)
         self._buffer = np.empty((0, 0))
-        self._kept: list[tuple[np.ndarray, list[np.ndarray], np.ndarray | None]] = []
-        self._kept_rows = 0
 
     def add(
         self,
@@ -75,9 +69,9 @@ class Gatherer:
         columns = [numbers.T] if more is None or not more.shape[1] else [numbers.T, more.T]
         v = self._add_dense(columns, order, root, ends)
         self.rows += np.diff(ends, prepend=0)
-        if self.books:
+        if self.categories:
             fold_of = np.repeat(np.arange(self.folds), np.diff(ends, prepend=0))
-            self._add_levels(np.ascontiguousarray(v.T), order, fold_of, codes, labels, root)
+            self.tables.add(codes, labels, order, fold_of, v, root)
 
     def _by_fold(self, n: int, folds: np.ndarray | None) -> tuple[np.ndarray | None, np.ndarray]:
         """Row order that sorts by fold, and where each fold ends in it."""
@@ -116,29 +110,46 @@ class Gatherer:
     def _rows(
         self, columns: list[np.ndarray], order: np.ndarray | None, root: np.ndarray | None
     ) -> np.ndarray:
-        """v (D, n) in the order of the folds, in a buffer that every block uses again."""
+        """v (D, n) in the order of the folds, in a buffer that every block uses again.
+
+        A few columns at a time, which stay in the cache until they are done.
+        """
         d, n = len(self.numeric), columns[0].shape[1]
         if self._buffer.shape != (1 + d + len(self.flagged), n):
             self._buffer = np.empty((1 + d + len(self.flagged), n))
-        v, x, at = self._buffer, self._buffer[1 : 1 + d], 0
+        v, at, step = self._buffer, 0, max(1, CACHED // (8 * n))
         v[0] = 1.0
         for part in columns:
-            here = x[at : at + len(part)]
-            if order is None:
-                np.subtract(part, self.shift[at : at + len(part), None], out=here)
-            else:
-                np.take(
-                    part, order, axis=1, out=here, mode="clip"
-                )  # "clip" lets NumPy write into it directly
-                here -= self.shift[at : at + len(part), None]
-            at += len(part)
-        for i, j in enumerate(self.flagged):
-            missing = np.isnan(x[j])
-            v[1 + d + i] = missing
-            x[j][missing] = 0.0
+            for start in range(0, len(part), step):
+                some = part[start : start + step]
+                self._shifted_rows(some, order, at, v[1 + at : 1 + at + len(some)])
+                self._flag(v, at, at + len(some))
+                at += len(some)
         if root is not None:
             v *= root
         return v
+
+    def _shifted_rows(self, some: np.ndarray, order: np.ndarray | None, at: int, out: np.ndarray) -> None:
+        """Columns at, at + 1, … in the order of the folds, less their shift."""
+        shift = self.shift[at : at + len(some), None]
+        if order is None:
+            np.subtract(some, shift, out=out)
+        else:
+            np.take(some, order, axis=1, out=out, mode="clip")  # "clip" lets NumPy write into it directly
+            out -= shift
+
+    def _flag(self, v: np.ndarray, first: int, end: int) -> None:
+        """Missing values of flagged columns among first, …, end − 1 become 0 and a flag; others stay NaN."""
+        a, b = bisect_left(self.flagged, first), bisect_left(self.flagged, end)
+        if a == b:
+            return
+        x, here = v[1 + first : 1 + end], np.array(self.flagged[a:b]) - first
+        missing = np.isnan(x)
+        if b - a < end - first:
+            missing[np.isin(np.arange(end - first), here, invert=True)] = False
+        flags = 1 + len(self.numeric)
+        v[flags + a : flags + b] = missing[here]
+        x[missing] = 0.0
 
     def _grams(self, v: np.ndarray, ends: np.ndarray) -> np.ndarray:
         out = np.zeros((self.folds, v.shape[0], v.shape[0]))
@@ -177,107 +188,21 @@ class Gatherer:
         dense = np.zeros((self.folds, D, D))
         dense[:, at[:, None], at] = self.dense
         self.dense, self.flagged = dense, flagged
-        for c, old in enumerate(self.sums):
-            self.sums[c] = np.zeros((*old.shape[:2], D))
-            self.sums[c][:, :, at] = old
-
-    def _add_levels(
-        self,
-        dense: np.ndarray,
-        order: np.ndarray | None,
-        fold_of: np.ndarray,
-        codes: Sequence[np.ndarray],
-        labels: Sequence[Sequence[str]],
-        root: np.ndarray | None,
-    ) -> None:
-        slots = []
-        for c, book in enumerate(self.books):
-            slot = book.encode(np.asarray(codes[c]), labels[c])
-            slots.append(slot if order is None else slot[order])
-            self._add_sums(c, slots[c], dense, fold_of, root)
-        self._kept.append((fold_of, slots, None if root is None else root * root))
-        self._kept_rows += fold_of.size
-        for c, book in enumerate(self.books):
-            if book.overfull:
-                self._cut(c)
-        if self._kept_rows >= FLUSH_ROWS:
-            self._flush()
-
-    def _add_sums(
-        self, c: int, slot: np.ndarray, dense: np.ndarray, fold_of: np.ndarray, root: np.ndarray | None
-    ) -> None:
-        """Sums by level: a product with the sparse 0/1 matrix that has one entry per row."""
-        n, size = slot.size, self.books[c].size
-        if self.sums[c].shape[1] < size:  # no room to spare: the product below fills every slot it finds
-            self.sums[c] = exactly(self.sums[c], (self.folds, size, dense.shape[1]))
-        entries = (np.ones(n) if root is None else root, fold_of * size + slot, np.arange(n + 1))
-        pick = sparse.csc_array(entries, shape=(self.folds * size, n))
-        self.sums[c] += (pick @ dense).reshape(self.sums[c].shape)
-
-    def _cut(self, c: int) -> None:
-        """A dictionary past its headroom keeps its most frequent levels; codes in waiting follow."""
-        book = self.books[c]
-        size = book.size
-        to = book.cut(self.sums[c][:, :size, 0].sum(axis=0))
-        self.sums[c] = add_slots(self.sums[c][:, :size], to, book.size, 1)
-        for pair, table in self.cross.items():
-            if c in pair:
-                axis = 1 + pair.index(c)
-                known = min(size, table.shape[axis])
-                part = np.take(table, range(known), axis=axis)
-                self.cross[pair] = add_slots(part, to[:known], book.size, axis)
-        self._kept = [(f, [to[s] if i == c else s for i, s in enumerate(ss)], w) for f, ss, w in self._kept]
-
-    def _flush(self) -> None:
-        """Contingency tables of the rows in waiting, one bincount per pair of categories."""
-        if not self._kept:
-            return
-        fold = np.concatenate([f for f, _, _ in self._kept])
-        slots = [np.concatenate([ss[c] for _, ss, _ in self._kept]) for c in range(len(self.books))]
-        weights = None if self._kept[0][2] is None else np.concatenate([w for _, _, w in self._kept])  # type: ignore[arg-type]  # all or none
-        for (a, b), table in self.cross.items():
-            table = grown(table, (self.folds, self.books[a].size, self.books[b].size))
-            _, A, B = table.shape
-            counts = np.bincount((fold * A + slots[a]) * B + slots[b], weights, minlength=table.size)
-            self.cross[a, b] = table + counts.reshape(table.shape)
-        self._kept, self._kept_rows = [], 0
+        self.tables.widen(at, D)
 
     def result(self, left_out: int = 0) -> MixedMoments:
         """The moments of all rows added so far; ``left_out`` rows are only counted."""
-        self._flush()
-        sizes = [book.size for book in self.books]
+        levels, sums, cross = self.tables.result()
         return MixedMoments(
             self.numeric,
             self.categories,
             self.cap,
             tuple(self.flagged),
-            tuple(book.levels for book in self.books),
+            levels,
             self.shift.copy(),
             self.rows.copy(),
             self.dense.copy(),
-            tuple(
-                exactly(t, (self.folds, s, self.dense.shape[1]))
-                for t, s in zip(self.sums, sizes, strict=True)
-            ),
-            {(a, b): exactly(t, (self.folds, sizes[a], sizes[b])) for (a, b), t in self.cross.items()},
+            sums,
+            cross,
             left_out,
         )
-
-
-def grown(table: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The table with room for ``shape``; sizes at least double so that growth is rare."""
-    if all(have >= want for have, want in zip(table.shape, shape, strict=True)):
-        return table
-    room = tuple(
-        have if have >= want else max(want, min(2 * have, want + 4096))
-        for have, want in zip(table.shape, shape, strict=True)
-    )
-    return exactly(table, room)
-
-
-def exactly(table: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The table cut or filled with zeros to ``shape``."""
-    out = np.zeros(shape)
-    common = tuple(slice(0, min(a, b)) for a, b in zip(table.shape, shape, strict=True))
-    out[common] = table[common]
-    return out
