@@ -49,11 +49,18 @@ class Origin:
 
 @dataclass(frozen=True)
 class Raw:
-    """Some consecutive rows as pyarrow read them: columns in the order asked for."""
+    """Some consecutive rows as pyarrow read them: columns in the order asked for, of a text file in pieces."""
 
-    arrow: pa.RecordBatch
+    arrow: pa.RecordBatch | pa.Table
     origin: Origin
     first_row: int
+
+    @property
+    def table(self) -> pa.Table:
+        """The same rows as a table."""
+        import pyarrow as pa
+
+        return self.arrow if isinstance(self.arrow, pa.Table) else pa.Table.from_batches([self.arrow])
 
     def bad(self, row: int, column: str, value: object, expected: str, remedy: str) -> BadValue:
         """The error for the value in row ``row`` of this batch (from 0)."""

@@ -77,12 +77,18 @@ def dictionary(array: pa.Array, na: frozenset[str]) -> Dictionary:
 
 def _encoded(array: pa.Array) -> tuple[np.ndarray, list[object]]:
     """Each row's position (-1 is missing) among the distinct values, and these."""
+    array = _whole(array)
+    positions = array.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+    return positions, array.dictionary.to_pylist()
+
+
+def _whole(array: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:
+    """A column of any type as one dictionary array."""
     import pyarrow as pa
 
     if not pa.types.is_dictionary(array.type):
         array = array.dictionary_encode()
-    positions = array.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
-    return positions, array.dictionary.to_pylist()
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
 def _label(value: object, na: frozenset[str]) -> str | None:

@@ -229,7 +229,7 @@ def _with_partition(raw: Raw, file: DataFile, columns: Sequence[str]) -> Raw:
     arrays = [
         pa.array([values[c]] * n).dictionary_encode() if c in values else raw.arrow.column(c) for c in columns
     ]
-    return replace(raw, arrow=pa.RecordBatch.from_arrays(arrays, names=list(columns)))
+    return replace(raw, arrow=type(raw.arrow).from_arrays(arrays, names=list(columns)))
 
 
 def collect(source: Source, columns: Sequence[str], storage: Storage, on_error: str) -> Table:
@@ -251,7 +251,7 @@ def collect(source: Source, columns: Sequence[str], storage: Storage, on_error: 
     if not found:
         raise DataError(f"{source.name} has column names and no rows")
     # permissive: whole numbers in one file, broken ones in another
-    table = pa.concat_tables([pa.Table.from_batches([r.arrow]) for r in found], promote_options="permissive")
+    table = pa.concat_tables([r.table for r in found], promote_options="permissive")
     origins = [r.origin for i, r in enumerate(found) if i == 0 or r.origin is not found[i - 1].origin]
     return Table(table, tuple(origins), source.name, source.names, tuple(notes), storage.na)
 

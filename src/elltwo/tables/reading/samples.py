@@ -70,7 +70,7 @@ def _blocks(source: Source, storage: Storage) -> pa.Table:
         raw = next(raws(source, source.names, storage, ROWS, [replace(part, first_row=0)], opened), None)
         if raw is None:
             raise DataError(f"{part.file.short} holds fewer rows than it says: write or copy it again")
-        found.append(pa.Table.from_batches([raw.arrow]))
+        found.append(raw.table)
     if not found:
         raise DataError(f"{source.name} has columns and no rows")
     return pa.concat_tables(found, promote_options="permissive")
