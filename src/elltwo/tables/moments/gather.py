@@ -12,6 +12,8 @@ from elltwo.tables.moments.levels import MAX_LEVELS
 from elltwo.tables.moments.leveltables import CACHED, LevelTables
 from elltwo.tables.moments.mixed import MixedMoments
 
+LINE, PAGE = 8, 512  # doubles of a cache line, and of a page: lines as far apart share a place in the cache
+
 
 class Gatherer:
     """Accumulates the mixed moments of blocks of rows, fold by fold.
@@ -114,29 +116,34 @@ class Gatherer:
 
         A few columns at a time, which stay in the cache until they are done.
         """
-        d, n = len(self.numeric), columns[0].shape[1]
-        if self._buffer.shape != (1 + d + len(self.flagged), n):
-            self._buffer = np.empty((1 + d + len(self.flagged), n))
-        v, at, step = self._buffer, 0, max(1, CACHED // (8 * n))
+        n = columns[0].shape[1]
+        v, at, step = self._room(n), 0, max(1, CACHED // (8 * n))
         v[0] = 1.0
         for part in columns:
             for start in range(0, len(part), step):
                 some = part[start : start + step]
-                self._shifted_rows(some, order, at, v[1 + at : 1 + at + len(some)])
+                for j, column in enumerate(some, at):
+                    self._shift_row(column, order, j, v[1 + j])
                 self._flag(v, at, at + len(some))
                 at += len(some)
         if root is not None:
             v *= root
         return v
 
-    def _shifted_rows(self, some: np.ndarray, order: np.ndarray | None, at: int, out: np.ndarray) -> None:
-        """Columns at, at + 1, … in the order of the folds, less their shift."""
-        shift = self.shift[at : at + len(some), None]
+    def _room(self, n: int) -> np.ndarray:
+        """(D, n) of the buffer. Its rows are an odd number of cache lines apart: powers of two would collide."""
+        size = (1 + len(self.numeric) + len(self.flagged), n + (LINE - n) % PAGE)
+        if self._buffer.shape != size:
+            self._buffer = np.empty(size)
+        return self._buffer[:, :n]
+
+    def _shift_row(self, column: np.ndarray, order: np.ndarray | None, j: int, out: np.ndarray) -> None:
+        """Column j in the order of the folds, less its shift."""
         if order is None:
-            np.subtract(some, shift, out=out)
+            np.subtract(column, self.shift[j], out=out)
         else:
-            np.take(some, order, axis=1, out=out, mode="clip")  # "clip" lets NumPy write into it directly
-            out -= shift
+            np.take(column, order, out=out, mode="clip")  # "clip" lets NumPy write into it directly
+            out -= self.shift[j]
 
     def _flag(self, v: np.ndarray, first: int, end: int) -> None:
         """Missing values of flagged columns among first, …, end − 1 become 0 and a flag; others stay NaN."""
