@@ -10,9 +10,10 @@ from elltwo.cli.fitting import Asked, Fitted, intervals
 from elltwo.cli.honest import Errors, Worth
 from elltwo.cli.lookback import row_findings
 from elltwo.cli.reading import Loaded
+from elltwo.cli.words import flag_of
 from elltwo.errors import UsageError
 
-TABLE_OPTIONS = ("weights", "group", "fold_column", "categorical", "date", "na")
+TABLE_OPTIONS = ("weights", "group", "fold_column", "categorical", "date", "na", "features")
 ROW_OPTIONS = {"solver": "qr", "second_pass": True}  # these read rows
 MOST_NESTED = 600  # columns up to which K² more eigenproblems buy an honest error
 
@@ -35,11 +36,12 @@ def fit_moments_file(data: str, targets: tuple[str, ...], table: dict[str, Any],
     given = [name for name in TABLE_OPTIONS if table.get(name)]
     given += ["on_error"] * (table.get("on_error") == "retype")
     if given or table["task"] != "regress":
-        flag = (given or ["task"])[0].replace("_", "-")
-        raise UsageError(f"--{flag} is settled when moments are made: give it to elltwo stats")
+        raise UsageError(
+            f"{flag_of((given or ['task'])[0])} is settled when moments are made: give it to elltwo stats"
+        )
     for name, value in ROW_OPTIONS.items():
         if table.get(name) == value:
-            flag = f"--{name.replace('_', '-')}" + (f" {value}" if isinstance(value, str) else "")
+            flag = flag_of(name) + (f" {value}" if isinstance(value, str) else "")
             raise UsageError(f"{flag} reads rows, and moments keep none: fit the files themselves")
     found = fit_moments(
         data, list(targets) or None, rule=asked.rule_for_streams, alpha=asked.alpha, standardize=asked.standardize,
@@ -53,12 +55,6 @@ def facts(found: Any, data: str, asked: Asked) -> Fitted:
     from elltwo.diagnosing import diagnose
     from elltwo.shrinking.path import shrink
 
-    if found.derived:
-        made = ", ".join(name for d in found.derived for name in d.names[:1])
-        raise UsageError(
-            f"these moments hold columns made from columns ({made}), which a model file cannot carry: leave them "
-            "out with --drop, or fit and predict in Python with elltwo.scale.commands.fit_moments"
-        )
     d = found.design
     lower, upper = intervals(found.rotated, found.solution)
     spread = np.sqrt(np.maximum(d.yy / d.weight - (d.first_y / d.weight) ** 2, 0.0))

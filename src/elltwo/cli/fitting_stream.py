@@ -7,9 +7,10 @@ from typing import Any
 from elltwo.cli.fitting import Asked, Fitted
 from elltwo.cli.fitting_moments import facts
 from elltwo.cli.watching import telling, watching
+from elltwo.cli.words import flag_of
 from elltwo.errors import UsageError
 
-NAMES = ("stream", "solver", "threads", "dask", "workers", "memory_limit", "second_pass")
+NAMES = ("stream", "solver", "threads", "dask", "workers", "memory_limit", "second_pass", "features")
 
 
 def wants_stream(data: str, params: dict[str, Any]) -> bool:
@@ -20,11 +21,11 @@ def wants_stream(data: str, params: dict[str, Any]) -> bool:
     UsageError
         A stream is needed and forbidden at once, or the task is to classify.
     """
-    implied = [n for n in ("dask", "workers", "memory_limit", "second_pass") if params.get(n)]
+    implied = [n for n in ("dask", "workers", "memory_limit", "second_pass", "features") if params.get(n)]
     implied += ["solver"] * (params.get("solver") == "qr")
     wanted = params.get("stream")
     if wanted is False and implied:
-        raise UsageError(f"--{implied[0].replace('_', '-')} is for streams: leave out --no-stream")
+        raise UsageError(f"{flag_of(implied[0])} is for streams: leave out --no-stream")
     stream = bool(implied) or (too_large(data) if wanted is None else wanted)
     if stream and params.get("task") == "classify":
         raise UsageError(

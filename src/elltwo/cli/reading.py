@@ -164,12 +164,18 @@ def plan_text(plan: TablePlan, rows: int, most: int = 24) -> str:
             words.append(f"and {len(columns) - most} more")
         if words:
             lines += _wrapped(label, words)
+    if plan.derived:
+        lines += _wrapped("made", [_made(d.names) for d in plan.derived])
     for reason, names in _left_out(plan).items():
         shown = [*names[:most], f"and {len(names) - most} more"] if len(names) > most else names
         lines += _wrapped("left out", [*shown[:-1], f"{shown[-1]} ({reason})" if reason else shown[-1]])
     helpers = {"weights": plan.weights, "group": plan.group, "folds": plan.fold_column}
     lines += [f"  {label:<11} {short(name, 60)}" for label, name in helpers.items() if name]
     return "\n".join(lines)
+
+
+def _made(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} to {len(names)}"
 
 
 def _left_out(plan: TablePlan) -> dict[str, list[str]]:

@@ -24,6 +24,11 @@ RULES = {
 }
 
 
+def flag_of(parameter: str) -> str:
+    """How an option is written."""
+    return "--feature" if parameter == "features" else f"--{parameter.replace('_', '-')}"
+
+
 def rule_words(rule: str) -> str:
     """A rule's name in full."""
     return RULES.get(rule, f"the rule {rule}")

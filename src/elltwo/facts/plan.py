@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from elltwo.errors import DataError
+from elltwo.facts.derived import Derived, derived_record
 from elltwo.facts.strict import READERS, Malformed, record, several
 
 VERSION = 1
@@ -112,6 +113,8 @@ class TablePlan:
         True when it was made from a sample: levels, means and missing flags are not settled yet.
     notes : tuple of str
         What a reader should know: sentences.
+    derived : tuple of Derived
+        Columns made from number columns; they follow all others in the design.
     """
 
     columns: tuple[ColumnPlan, ...]
@@ -125,6 +128,7 @@ class TablePlan:
     rows: int | None = None
     sampled: bool = False
     notes: tuple[str, ...] = ()
+    derived: tuple[Derived, ...] = ()
 
     def __post_init__(self) -> None:
         _plan_is_sound(self)
@@ -162,12 +166,14 @@ class TablePlan:
     @cached_property
     def feature_names(self) -> tuple[str, ...]:
         """Names of the columns of the design matrix X, in order."""
-        return tuple(name for c in self.used for name in c.features)
+        made = (name for d in self.derived for name in d.names)
+        return (*(name for c in self.used for name in c.features), *made)
 
     @cached_property
     def feature_sources(self) -> tuple[str, ...]:
-        """The table column behind each column of X."""
-        return tuple(c.name for c in self.used for _ in c.features)
+        """The table column behind each column of X; the first of them for a product."""
+        made = (d.columns[0] for d in self.derived for _ in d.names)
+        return (*(c.name for c in self.used for _ in c.features), *made)
 
     @property
     def helpers(self) -> tuple[str, ...]:
@@ -188,7 +194,10 @@ class TablePlan:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, dicts, text and numbers, ready for JSON."""
-        return {"version": VERSION, **asdict(self)}
+        plain = {"version": VERSION, **asdict(self)}
+        if not self.derived:
+            del plain["derived"]
+        return plain
 
     def to_json(self) -> str:
         """JSON text that restores the plan exactly, every float included."""
@@ -252,6 +261,9 @@ def _plan_is_sound(plan: TablePlan) -> None:
             if name in seen:
                 raise DataError(f"two {kind}s are named {name!r}: rename one of them")
             seen.add(name)
+    for d in plan.derived:
+        if not set(d.columns) <= set(plan.number_names):
+            raise _refuse(f"{d.names[0]!r} is made of columns that it does not use")
     if plan.max_levels < 2:
         raise _refuse(f"max_levels is {plan.max_levels}, and a category needs two")
 
@@ -260,7 +272,11 @@ def _column(value: object, where: str) -> ColumnPlan:
     return record(ColumnPlan, value, where)
 
 
-_READERS = {**READERS, "tuple[ColumnPlan, ...]": several(_column)}
+_READERS = {
+    **READERS,
+    "tuple[ColumnPlan, ...]": several(_column),
+    "tuple[Derived, ...]": several(derived_record),
+}
 
 
 def _load_plan(data: object) -> TablePlan:
@@ -268,7 +284,7 @@ def _load_plan(data: object) -> TablePlan:
         raise _refuse("it has no version")
     if type(data["version"]) is not int or data["version"] != VERSION:
         raise _refuse(f"it has version {data['version']!r} and this elltwo reads version {VERSION}")
-    rest = {k: v for k, v in data.items() if k != "version"}
+    rest = {"derived": [], **{k: v for k, v in data.items() if k != "version"}}
     try:
         return record(TablePlan, rest, "plan", _READERS)
     except Malformed as error:

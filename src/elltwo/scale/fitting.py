@@ -10,6 +10,7 @@ import numpy as np
 
 from elltwo.errors import DataError, UsageError
 from elltwo.factoring.gram import factor_moments
+from elltwo.facts.derived import Derived
 from elltwo.facts.moments import DesignMoments
 from elltwo.facts.plan import ColumnPlan, TablePlan
 from elltwo.facts.problem import Penalty
@@ -25,7 +26,6 @@ from elltwo.selecting.registry import find_rule
 from elltwo.selecting.select import select
 from elltwo.shrinking.path import shrink
 from elltwo.tables.columns.batches import Batch, Batcher
-from elltwo.tables.columns.derived import Derived
 from elltwo.tables.encode import expand
 from elltwo.tables.moments.design import DesignMap, design_map
 from elltwo.tables.moments.foldrule import FoldRule
@@ -51,7 +51,6 @@ class MomentFit:
     design : moments of the design and the targets over all rows.
     map : how the design came from the stored columns, imputed values included.
     rule : which fold a row was in.
-    derived : columns made from columns; they follow the plan's features in ``names``.
     rows, left_out : rows used, and rows left out because a target was missing.
     notes : sentences about what was done.
     folding : what the folds were made of; nested ones are made of it too.
@@ -69,7 +68,6 @@ class MomentFit:
     rule: FoldRule
     rows: int
     left_out: int
-    derived: tuple[Derived, ...] = ()
     notes: tuple[str, ...] = ()
     folding: Folding | None = field(default=None, repr=False)
     looked: RowFacts | None = field(default=None, repr=False)
@@ -98,14 +96,9 @@ class MomentFit:
         return iter_batches(source, self.plan, batcher=batcher)
 
     def _rows(self, batch: Batch) -> np.ndarray:
-        """Design rows (n, p) of a batch: the plan's features, then the derived ones with their means put in."""
-        width = len(self.plan.feature_names)
+        """Design rows (n, p) of a batch."""
         X = np.empty((batch.rows, len(self.names)))
-        expand(batch, self.plan, X[:, :width])
-        names = self.plan.number_names
-        made = [d.values(lambda name: batch.numbers[:, names.index(name)]) for d in self.derived]
-        for j, column in enumerate(row for block in made for row in block):
-            X[:, width + j] = np.where(np.isnan(column), self.map.impute[self.names[width + j]], column)
+        expand(batch, self.plan, X)
         return X
 
     @property
@@ -167,11 +160,13 @@ def fit_set(
     folding = Folding(m, recipe, plan_sources(m, plan, recipe.drop, derived), positions, penalty, intercept)
     G = assemble(m)
     design = design_map(m, G, recipe, folding.sources)
+    plan = replace(plan, derived=tuple(_imputed(d, design) for d in derived))
     whole = mapped(m, G, m.count, design, positions, np.ones(len(design.features), dtype=bool))
     rotated, folds = _factored(folding, design, whole, None if triangles is None else triangles(m))
     seen = None if sweep is None else Seen(RowMap.of(m, design, rotated, positions), sweep)
     selection = None if alpha is not None else _selected(rotated, folds, rule, alphas, one_se, seen)
     solution = shrink(rotated, np.full(len(positions), alpha) if selection is None else selection.alpha)
+    made = [d.sentence for d in derived]
     return MomentFit(
         plan=plan,
         names=design.names,
@@ -184,11 +179,15 @@ def fit_set(
         rule=moments.rule,
         rows=m.count,
         left_out=m.left_out,
-        derived=derived,
         folding=folding if folds and triangles is None else None,
         looked=None if seen is None else seen.facts(solution.alpha),
-        notes=tuple(dict.fromkeys((*_notes(m, moments.rule, rotated, solution), *plan.notes))),
+        notes=tuple(dict.fromkeys((*_notes(m, moments.rule, rotated, solution), *plan.notes, *made))),
     )
+
+
+def _imputed(d: Derived, design: DesignMap) -> Derived:
+    """A derived column with the means that were put in."""
+    return replace(d, impute=tuple(design.impute[name] for name in d.names))
 
 
 def _factored(

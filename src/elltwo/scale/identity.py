@@ -7,8 +7,8 @@ import os
 from collections.abc import Sequence
 from hashlib import blake2b
 
+from elltwo.facts.derived import Derived
 from elltwo.facts.plan import TablePlan
-from elltwo.tables.columns.derived import Derived
 from elltwo.tables.files import DataFile, open_input
 from elltwo.tables.moments.foldrule import FoldRule
 from elltwo.tables.moments.sets import FileCard, kind

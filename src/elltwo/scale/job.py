@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from elltwo.errors import DataError, UsageError
+from elltwo.facts.derived import Derived
 from elltwo.facts.plan import TablePlan
 from elltwo.scale.arithmetic import Arithmetic, memory_arithmetic, parse_bytes
 from elltwo.scale.identity import file_card, job_id
 from elltwo.tables.columns.batches import Batcher
-from elltwo.tables.columns.derived import Derived, derive
+from elltwo.tables.columns.derived import derive
 from elltwo.tables.files import fingerprint
 from elltwo.tables.folds import BALANCED_BELOW
 from elltwo.tables.moments.foldrule import FoldRule

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from elltwo.errors import DataError
 from elltwo.scale.job import Job, Leaf, refuse_changed
 from elltwo.tables.columns.batches import Batch, Batcher
+from elltwo.tables.columns.derived import derived_values
 from elltwo.tables.moments.file import read_moments, write_moments
 from elltwo.tables.moments.forest import Node, add_node, covered
 from elltwo.tables.moments.gather import Gatherer
@@ -96,7 +97,7 @@ def beside(batch: Batch, job: Job) -> np.ndarray:
     if not job.derived:
         return batch.targets
     names = job.plan.number_names
-    made = [d.values(lambda name: batch.numbers[:, names.index(name)]) for d in job.derived]
+    made = [derived_values(d, lambda name: batch.numbers[:, names.index(name)]) for d in job.derived]
     return np.concatenate([*made, batch.targets.T]).T
 
 

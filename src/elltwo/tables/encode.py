@@ -10,6 +10,7 @@ import numpy as np
 from elltwo.errors import DataError, UsageError
 from elltwo.facts.plan import ColumnPlan, TablePlan
 from elltwo.tables.columns.batches import Batch, Batcher
+from elltwo.tables.columns.derived import derived_values
 from elltwo.tables.columns.values import MISSING, UNSEEN
 from elltwo.tables.folds import fold_ids
 from elltwo.tables.read import iter_batches, read_planned, settled_remedies
@@ -126,7 +127,7 @@ def _blocks(batches: Iterator[Batch], plan: TablePlan) -> Iterator[np.ndarray]:
 
 
 def expand(batch: Batch, plan: TablePlan, out: np.ndarray) -> None:
-    """Write the design rows of a batch into ``out`` (n, p): one-hot columns, training means, missing flags."""
+    """Write the design rows of a batch into ``out`` (n, p): one-hot columns, training means, flags, made columns."""
     number = code = at = 0
     for column in plan.used:
         width = len(column.features)
@@ -139,6 +140,18 @@ def expand(batch: Batch, plan: TablePlan, out: np.ndarray) -> None:
             _numbers(batch, span, column, block)
             number = span.stop
         at += width
+    _made(batch, plan, out[:, at:])
+
+
+def _made(batch: Batch, plan: TablePlan, block: np.ndarray) -> None:
+    """Columns made from columns, with their training means where they are missing."""
+    at, names = 0, plan.number_names
+    for d in plan.derived:
+        for row, mean in zip(
+            derived_values(d, lambda name: batch.numbers[:, names.index(name)]), d.impute, strict=True
+        ):
+            block[:, at] = np.where(np.isnan(row), mean, row)
+            at += 1
 
 
 def _numbers(batch: Batch, span: slice, column: ColumnPlan, block: np.ndarray) -> None:

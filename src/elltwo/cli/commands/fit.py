@@ -13,6 +13,7 @@ import click
 
 from elltwo.cli.console import dim, progress, put, put_json, say
 from elltwo.cli.settings import settings
+from elltwo.cli.words import flag_of
 from elltwo.errors import UsageError
 
 HELP = """Fit a ridge to a table, choose its strength, explain the result.
@@ -48,9 +49,16 @@ class Alpha(click.ParamType):
 
 
 TABLE = (
-    click.option("--target", "-t", multiple=True, metavar="COL", help="Column to predict (may be given again)."),
-    click.option("--task", type=click.Choice(["regress", "classify"]), default="regress", show_default=True,
-                 help="Predict a number, or a class."),
+    click.option(
+        "--target", "-t", multiple=True, metavar="COL", help="Column to predict (may be given again)."
+    ),
+    click.option(
+        "--task",
+        type=click.Choice(["regress", "classify"]),
+        default="regress",
+        show_default=True,
+        help="Predict a number, or a class.",
+    ),
     click.option("--weights", metavar="COL", help="Column of row weights."),
     click.option("--group", metavar="COL", help="Rows of one group stay in one fold."),
     click.option("--fold-column", metavar="COL", help="Column that says which fold a row is in."),
@@ -58,9 +66,18 @@ TABLE = (
     click.option("--date", multiple=True, metavar="COL=USE", help="Use a date: ordinal (days) or parts."),
     click.option("--drop", multiple=True, metavar="COL", help="Leave a column out."),
     click.option("--na", multiple=True, metavar="TEXT", help="One more spelling of a missing value."),
-    click.option("--on-error", type=click.Choice(["stop", "retype"]), default="stop", show_default=True,
-                 help="Text in a column of numbers: stop, or begin again with it as a category."),
+    click.option(
+        "--on-error",
+        type=click.Choice(["stop", "retype"]),
+        default="stop",
+        show_default=True,
+        help="Text in a column of numbers: stop, or begin again with it as a category.",
+    ),
     click.option("--encoding", default="utf-8", show_default=True, help="Encoding of text files."),
+)
+FEATURE = click.option(
+    "--feature", "features", multiple=True, metavar="KIND:COL",
+    help="Make a column: square:A, power:A:3, product:A:B, log:A, spline:A:5 (in a stream).",
 )  # fmt: skip
 STRENGTH = (
     click.option("--alpha", type=Alpha(), metavar="NUMBER|auto", default="auto", show_default=True,
@@ -117,7 +134,7 @@ def reproduce(data: str, params: dict[str, Any]) -> str:
     """The command line that makes the same fit."""
     words = ["elltwo", "fit", data]
     for name, value in params.items():
-        flag = f"--{name.replace('_', '-')}"
+        flag = flag_of(name)
         if name == "standardize":
             words += [] if value else ["--no-standardize"]
         elif isinstance(value, bool):
@@ -133,7 +150,7 @@ DEFAULTS = {("rule", "auto"), ("folds", 5), ("seed", 0), ("task", "regress"), ("
             ("threads", 1), ("workers", 0), ("on_error", "stop")}  # fmt: skip
 
 
-RUNNING = ("stream", "solver", "threads", "dask", "workers", "memory_limit", "second_pass")
+RUNNING = ("stream", "solver", "threads", "dask", "workers", "memory_limit", "second_pass", "features")
 
 
 def split_options(params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -227,6 +244,7 @@ def _fingerprint(data: str) -> dict[str, str]:
 @attach(TABLE)
 @attach(STRENGTH)
 @attach(STREAM)
+@FEATURE
 @click.option("--output", "-o", metavar="MODEL.json", help="Write the model here.")
 @click.option("--report", metavar="FILE.html", help="Write the HTML report here.")
 @click.option("--quiet", "-q", is_flag=True, help="No messages, only the result.")

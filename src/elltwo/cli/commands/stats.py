@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from elltwo.cli.commands.fit import FEATURE, check_places
 from elltwo.cli.console import put_json, say
 from elltwo.cli.settings import settings
 from elltwo.cli.watching import telling, watching
@@ -37,13 +38,7 @@ cross-validate; shards and new data merge (elltwo merge), and elltwo fit reads t
 @click.option("--date", multiple=True, metavar="COL=USE", help="Use a date: ordinal (days) or parts.")
 @click.option("--drop", multiple=True, metavar="COL", help="Leave a column out.")
 @click.option("--na", multiple=True, metavar="TEXT", help="One more spelling of a missing value.")
-@click.option(
-    "--feature",
-    "features",
-    multiple=True,
-    metavar="KIND:COL",
-    help="Make a column: square:A, power:A:3, product:A:B, log:A, spline:A:5.",
-)
+@FEATURE
 @click.option("--max-levels", default=1000, show_default=True, help="Levels of a category that get a column.")
 @click.option(
     "--on-error",
@@ -64,7 +59,6 @@ def command(
     restart: bool, quiet: bool, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """See HELP."""
-    from elltwo.cli.commands.fit import check_places
     from elltwo.cli.reading import date_uses
     from elltwo.scale.commands import stats_command
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from elltwo.errors import UsageError
 from elltwo.facts.model import FittedModel, FittedOutput
 from elltwo.facts.plan import ColumnPlan
 
@@ -41,7 +42,19 @@ class Term:
 
 
 def terms(model: FittedModel, output: FittedOutput) -> tuple[Term, ...]:
-    """The terms of one output, in table order."""
+    """The terms of one output, in table order.
+
+    Raises
+    ------
+    UsageError
+        A model with columns made from columns: those are no sum over the table's columns.
+    """
+    if model.plan.derived:
+        made = model.plan.derived[0].names[0]
+        raise UsageError(
+            f"this model has columns made from columns ({made}), which this format cannot say: predict with "
+            f"`elltwo predict`, or with `elltwo.load_model` in Python"
+        )
     coef = dict(zip(model.features, output.coef, strict=True))
     return tuple(_term(column, coef) for column in model.plan.used)
 

@@ -14,74 +14,30 @@ mean of the sample, which spans the same fits beside a and b and keeps the colum
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from elltwo.errors import UsageError, unknown_option
+from elltwo.facts.derived import MOST_DEGREE, MOST_KNOTS, Derived
 
 KINDS = ("square", "power", "product", "log", "spline")
 FORMS = "square:COL, power:COL:N, product:COL:COL, log:COL, spline:COL:KNOTS"
 
 
-@dataclass(frozen=True)
-class Derived:
-    """One declared feature, complete: it gives the same columns for any rows.
-
-    Attributes
-    ----------
-    kind : one of ``KINDS``.
-    columns : the number columns it is made of.
-    degree : of a power.
-    centre : per column, what is subtracted first.
-    knots : of a spline, ascending.
-    """
-
-    kind: str
-    columns: tuple[str, ...]
-    degree: int = 1
-    centre: tuple[float, ...] = ()
-    knots: tuple[float, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the columns it makes."""
-        a = self.columns[0]
-        if self.kind == "power":
-            return (f"{a}^{self.degree}",)
-        if self.kind == "product":
-            return (f"{a}*{self.columns[1]}",)
-        if self.kind == "log":
-            return (f"log({a})",)
-        return tuple(f"spline({a}) {i + 1}" for i in range(len(self.knots) + 1))
-
-    def values(self, column: Callable[[str], np.ndarray]) -> np.ndarray:
-        """(len(names), n) of rows whose numbers ``column(name)`` (n,) gives."""
-        found = [column(name) for name in self.columns]
-        if self.kind == "power":
-            return ((found[0] - self.centre[0]) ** self.degree)[None]
-        if self.kind == "product":
-            return ((found[0] - self.centre[0]) * (found[1] - self.centre[1]))[None]
-        if self.kind == "log":
-            out = np.full((1, found[0].size), np.nan)
-            return np.log(found[0][None], out=out, where=found[0][None] > 0)
-        return _splines(found[0], self.knots)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Derived:
-        """Of plain values."""
-        texts = tuple(map(str, data["columns"]))
-        centre, knots = tuple(map(float, data["centre"])), tuple(map(float, data["knots"]))
-        if data["kind"] not in KINDS[1:]:
-            raise ValueError(f"a feature of kind {data['kind']!r}")
-        return cls(data["kind"], texts, int(data["degree"]), centre, knots)
+def derived_values(d: Derived, column: Callable[[str], np.ndarray]) -> np.ndarray:
+    """(len(d.names), n) of rows whose numbers ``column(name)`` (n,) gives."""
+    found = [column(name) for name in d.columns]
+    if d.kind == "power":
+        return ((found[0] - d.centre[0]) ** d.degree)[None]
+    if d.kind == "product":
+        return ((found[0] - d.centre[0]) * (found[1] - d.centre[1]))[None]
+    if d.kind == "log":
+        out = np.full((1, found[0].size), np.nan)
+        return np.log(found[0][None], out=out, where=found[0][None] > 0)
+    return _splines(found[0], d.knots)
 
 
 def derive(
@@ -113,10 +69,10 @@ def _one(text: str, sample: Callable[[str], np.ndarray], known: Sequence[str]) -
         return Derived("log", columns)
     if kind == "spline":
         return Derived(
-            "spline", columns, 3, (), _knots(text, sample(columns[0]), _whole(text, rest[1], 2, 50))
+            "spline", columns, 3, (), _knots(text, sample(columns[0]), _whole(text, rest[1], 2, MOST_KNOTS))
         )
     centre = tuple(float(np.mean(sample(name))) if sample(name).size else 0.0 for name in columns)
-    degree = 2 if kind == "square" else 1 if kind == "product" else _whole(text, rest[1], 2, 9)
+    degree = 2 if kind == "square" else 1 if kind == "product" else _whole(text, rest[1], 2, MOST_DEGREE)
     return Derived("product" if kind == "product" else "power", columns, degree, centre)
 
 

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from elltwo.errors import DataError
+from elltwo.facts.derived import Derived
 from elltwo.facts.plan import TablePlan
-from elltwo.tables.columns.derived import Derived
 from elltwo.tables.files import atomic_write
 from elltwo.tables.moments.foldrule import FoldRule
 from elltwo.tables.moments.forest import Node

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from elltwo.facts.derived import Derived
 from elltwo.facts.plan import ColumnPlan, TablePlan
-from elltwo.tables.columns.derived import Derived
 from elltwo.tables.columns.settle import ColumnFacts, settle
 from elltwo.tables.moments.levels import OTHER
 from elltwo.tables.moments.mixed import MixedMoments

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from elltwo.errors import DataError
+from elltwo.facts.derived import Derived
 from elltwo.facts.plan import ColumnPlan, TablePlan
-from elltwo.tables.columns.derived import Derived
 from elltwo.tables.moments.foldrule import FoldRule
 from elltwo.tables.moments.forest import Node, add_node, covered, merge_in_order, root
 from elltwo.tables.moments.mixed import MixedMoments
