@@ -61,6 +61,23 @@ def test_runs_that_diverge_are_passed_over_and_all_diverging_is_refused():
         tune_weight_decay(lambda wd, rows: float("inf"), method="grid", samples=10)
 
 
+@pytest.mark.parametrize("true", [0.7, 2.0, 5.5])
+def test_the_bracket_finds_the_vertex_of_a_parabola_within_a_factor_of_four_of_its_start(true):
+    calls = []
+
+    def train(weight_decay, rows):
+        calls.append(rows)
+        return (math.log(weight_decay / true)) ** 2
+
+    found = tune_weight_decay(train, method="bracket", samples=50, start=2.0)
+    assert calls == [50, 50, 50]
+    assert found.cost == 3.0
+    assert found.weight_decay == pytest.approx(true if true > 1 else 1.0, rel=1e-6)
+    assert ("still on the edge" in str(found)) == (true < 1)
+    further = tune_weight_decay(train, method="bracket", samples=50, start=2.0, runs=6)
+    assert further.weight_decay == pytest.approx(true, rel=1e-6)
+
+
 def test_the_evidence_of_the_last_layer_is_the_maximum_of_the_marginal_likelihood():
     rng = np.random.default_rng(0)
     A = rng.normal(size=(80, 6))
@@ -105,6 +122,9 @@ def test_the_norm_target_is_the_inverse_of_the_equilibrium_norm():
         ({"train": lawful(), "samples": 10, "share": 2.0}, "share must lie"),
         ({"train": lawful(), "samples": 10, "grid": [1.0]}, "at least three"),
         ({"train": lawful(), "samples": 10, "colour": 1}, "colour"),
+        ({"train": lawful(), "method": "bracket", "samples": 10}, "start"),
+        ({"train": lawful(), "method": "bracket", "samples": 10, "start": 1.0, "factor": 1.0}, "above 1"),
+        ({"train": lambda *_: math.nan, "method": "bracket", "samples": 10, "start": 1.0}, "not finite"),
         ({"method": "evidence", "features": np.ones((4, 2)), "targets": np.ones(5)}, "same rows"),
         ({"method": "evidence", "features": np.full((4, 2), np.nan), "targets": np.ones(4)}, "NaN"),
     ],

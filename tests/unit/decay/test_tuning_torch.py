@@ -21,7 +21,7 @@ from elltwo.decay.tuning.curvature import (
     layer_curvatures,
     trained_layers,
 )
-from elltwo.decay.tuning.hypergradient import AdamWSensitivity
+from elltwo.decay.tuning.sensitivity import WeightSensitivity
 from elltwo.errors import InputError, UsageError
 from elltwo.facts.decayplan import DecayPlan
 from elltwo.labs.tasks import TASKS, batches, fit, validation_loss
@@ -180,40 +180,71 @@ def test_effective_parameters_count_directions_that_the_data_determine():
     assert effective_parameters(half, 1.0) == pytest.approx(0.5)
 
 
-def test_the_carried_derivative_is_that_of_the_weights_by_log_lambda_where_the_loss_is_quadratic():
-    """Squared loss of a linear layer with a large, frozen second moment: the map is linear, so s is exact."""
+@pytest.mark.parametrize(
+    ("optimizer", "lam", "lr"), [("adamw", 1e-7, 2e4), ("adam", 0.05, 2e4), ("sgd", 0.05, 0.02)]
+)
+def test_the_carried_derivative_is_that_of_the_weights_by_log_lambda_where_the_loss_is_quadratic(
+    optimizer, lam, lr
+):
+    """Squared loss of a linear layer; a large, frozen second moment makes Adam's map linear, so that s is exact."""
     torch.manual_seed(0)
     x, y = torch.randn(40, 5, dtype=torch.float64), torch.randn(40, 2, dtype=torch.float64)
 
     def run(weight_decay):
         torch.manual_seed(1)
         net = nn.Linear(5, 2, bias=False).double()
-        trace = AdamWSensitivity(net, nn.functional.mse_loss, [True])
+        trace = WeightSensitivity(net, nn.functional.mse_loss, [True], optimizer)
         trace.moments["second"][0].fill_(1e12)
         for t in range(200):
-            trace.step(x, y, 2e4 * (1 - t / 200), weight_decay)
+            trace.step(x, y, lr * (1 - t / 200), weight_decay)
         return net.weight.detach().clone(), trace
 
-    lam = 1e-7
     h = 1e-4
     up, down = run(lam * math.exp(h))[0], run(lam * math.exp(-h))[0]
     _, trace = run(lam)
+    assert float(trace.moments["s"][0].norm()) > 1e-3 * float(up.norm())
     torch.testing.assert_close(trace.moments["s"][0], (up - down) / (2 * h), rtol=1e-3, atol=1e-6)
 
 
-def test_the_step_that_carries_the_derivative_is_torchs_adamw():
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+def test_the_hypergradient_of_a_short_run_of_a_network_is_near_the_finite_difference(optimizer):
+    (x, y), (vx, vy) = clusters(60), clusters(300, seed=1)
+    x, vx = x.double(), vx.double()
+    lr, lam, h = {"adamw": (3e-3, 1.0, 0.03), "adam": (3e-3, 0.1, 0.03), "sgd": (0.03, 0.1, 0.03)}[optimizer]
+
+    def run(weight_decay):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 3)).double()
+        decayed = [p.dim() > 1 for p in net.parameters()]
+        trace = WeightSensitivity(net, nn.functional.cross_entropy, decayed, optimizer)
+        for t in range(150):
+            trace.step(x, y, lr * (1 - t / 150), weight_decay)
+        return float(nn.functional.cross_entropy(net(vx), vy).detach()), trace.slope_of(vx, vy)
+
+    measured = (run(lam * math.exp(h))[0] - run(lam * math.exp(-h))[0]) / (2 * h)
+    assert run(lam)[1] == pytest.approx(measured, rel=0.15)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+def test_the_step_that_carries_the_derivative_is_torchs_own(optimizer):
     x, y = clusters()
-    ours, stock = small_net(), small_net()
-    run = AdamWSensitivity(ours, nn.functional.cross_entropy, [p.dim() > 1 for p in ours.parameters()])
+    x, ours, stock = x.double(), small_net().double(), small_net().double()
+    decayed = [p.dim() > 1 for p in ours.parameters()]
+    run = WeightSensitivity(ours, nn.functional.cross_entropy, decayed, optimizer, momentum=0.8)
     groups = [{"params": [p], "weight_decay": 0.3 * (p.dim() > 1)} for p in stock.parameters()]
-    optimizer = torch.optim.AdamW(groups, lr=1e-2)
+    made = {
+        "adamw": lambda: torch.optim.AdamW(groups, lr=1e-2),
+        "adam": lambda: torch.optim.Adam(groups, lr=1e-2),
+        "sgd": lambda: torch.optim.SGD(groups, lr=1e-2, momentum=0.8),
+    }
+    judge = made[optimizer]()
     for _ in range(30):
         run.step(x, y, 1e-2, 0.3)
-        optimizer.zero_grad()
+        judge.zero_grad()
         nn.functional.cross_entropy(stock(x), y).backward()
-        optimizer.step()
+        judge.step()
     for a, b in zip(ours.parameters(), stock.parameters(), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-10)
 
 
 @pytest.fixture(scope="module")
@@ -254,8 +285,8 @@ def test_on_digits_with_random_labels_the_rule_without_a_run_comes_within_one_pe
 
 
 def test_the_hypergradient_brings_a_strength_that_is_far_off_toward_the_best():
-    x, y = clusters(60, noise=0.4)
-    vx, vy = clusters(600, noise=0.4)
+    rows, labels = clusters(660, noise=0.4)
+    (x, y), (vx, vy) = (rows[:60], labels[:60]), (rows[60:], labels[60:])
     options = {
         "model": small_net(),
         "batches": batches(x, y, 0),
@@ -263,8 +294,49 @@ def test_the_hypergradient_brings_a_strength_that_is_far_off_toward_the_best():
         "lr": 1e-2,
     }
     low = tune_weight_decay(method="hypergradient", steps=600, start=1e-3, **options)
-    assert low.weight_decay > 2e-3
-    assert "moved λ from 0.001" in str(low)
+    assert low.weight_decay == pytest.approx(0.064)
+    assert low.cost == 6.0
+    assert "moved λ 0.001 → 0.004 → 0.016 → 0.064" in str(low)
+    assert "has not settled; go on from start=0.064" in str(low)
+    settled = tune_weight_decay(method="hypergradient", steps=600, start=3.0, **options)
+    again = tune_weight_decay(method="hypergradient", steps=600, start=settled.weight_decay, **options)
+    assert again.weight_decay == pytest.approx(settled.weight_decay, rel=0.35)
+    assert "not settled" not in str(again)
+    sgd = tune_weight_decay(
+        method="hypergradient", steps=600, start=1e-4, optimizer="sgd", **{**options, "lr": 0.1}
+    )
+    assert sgd.weight_decay == pytest.approx(0.0064)
+    assert "3 SGD runs" in str(sgd)
+    assert "λ is coupled" in str(sgd)
+    with pytest.raises(UsageError, match="no timescale to start from"):
+        tune_weight_decay(method="hypergradient", steps=600, optimizer="adam", **options)
+    with pytest.raises(UsageError, match="optimizer"):
+        tune_weight_decay(method="hypergradient", steps=600, optimizer="lion", **options)
+
+
+def test_dropout_and_running_statistics_do_not_disturb_the_carried_derivative():
+    """Masks are drawn alike in both passes of a step, and a batch norm's averages move once."""
+    x, y = clusters(60)
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.Tanh(), nn.Dropout(0.5), nn.Linear(16, 3))
+    stock = deepcopy(net)
+    run = WeightSensitivity(
+        net, nn.functional.cross_entropy, [p.dim() > 1 for p in net.parameters()], "sgd", 0.0
+    )
+    torch.manual_seed(1)
+    for _ in range(20):
+        run.step(x, y, 0.1, 0.01)
+    sizes = [float(s.norm()) for s in run.moments["s"]]
+    assert max(sizes) < float(torch.cat([p.detach().flatten() for p in net.parameters()]).norm())
+    groups = [{"params": [p], "weight_decay": 0.01 * (p.dim() > 1)} for p in stock.parameters()]
+    optimizer = torch.optim.SGD(groups, lr=0.1)
+    torch.manual_seed(1)
+    for _ in range(20):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(stock(x), y).backward()
+        optimizer.step()
+    for name, value in stock.state_dict().items():
+        torch.testing.assert_close(net.state_dict()[name], value, rtol=1e-3, atol=1e-5)
 
 
 def test_models_and_batches_that_cannot_serve_are_refused_in_one_sentence():
@@ -276,8 +348,14 @@ def test_models_and_batches_that_cannot_serve_are_refused_in_one_sentence():
         tune_weight_decay(method="marginal", model=small_net(), batches=list, samples=10, epochs=3)
     with pytest.raises(InputError, match="gave no batch"):
         tune_weight_decay(method="hypergradient", model=small_net(), batches=list, validation=epoch, steps=20)
-    with pytest.raises(InputError, match="too short"):
-        tune_weight_decay(method="hypergradient", model=small_net(), batches=epoch, validation=epoch, steps=5)
+    for steps, validation, message in (
+        (0, epoch, "steps must be"),
+        (20, list, r"validation\(\) gave no batch"),
+    ):
+        with pytest.raises(InputError, match=message):
+            tune_weight_decay(
+                method="hypergradient", model=small_net(), batches=epoch, validation=validation, steps=steps
+            )
     bad = [(torch.full((4, 8), float("nan")), torch.zeros(4, dtype=torch.int64))]
     for method, more in (("marginal", {"samples": 4}), ("hypergradient", {"validation": epoch, "steps": 20})):
         with pytest.raises(InputError, match="not finite"):

@@ -19,10 +19,11 @@ METHODS: dict[str, tuple[str, str]] = {
     "evidence": (f"{_HERE}.evidence", "by_evidence"),
     "marginal": (f"{_HERE}.marginal", "by_marginal"),
     "hypergradient": (f"{_HERE}.hypergradient", "by_hypergradient"),
+    "bracket": (f"{_HERE}.sweep", "by_bracket"),
     "pilot": (f"{_HERE}.sweep", "by_pilot"),
     "grid": (f"{_HERE}.sweep", "by_grid"),
 }
-_TRAINED = ("pilot", "grid")
+_TRAINED = ("bracket", "pilot", "grid")
 
 
 def tune_weight_decay(
@@ -32,7 +33,7 @@ def tune_weight_decay(
 
     Parameters
     ----------
-    train : callable, for ``"pilot"`` and ``"grid"``
+    train : callable, for ``"bracket"``, ``"pilot"`` and ``"grid"``
         ``train(weight_decay, rows)`` trains on that many rows (same learning rate, batch and epochs) and returns
         the validation loss.
     method : str, optional
@@ -44,10 +45,12 @@ def tune_weight_decay(
           ``rms``.
         - ``"evidence"`` (no run): the exact marginal likelihood of the last layer as ridge on its inputs; λ for the
           head alone, coupled, on torch's mean squared error. Options ``features`` (n, p), ``targets`` (n,) or (n, t).
-        - ``"marginal"`` (about 1.3 runs): layerwise Laplace evidence of a classifier, coupled λ per linear layer.
-          Options ``model``, ``batches``, ``samples``, ``lr``, ``epochs``.
-        - ``"hypergradient"`` (2.1 runs): log λ follows the validation loss downhill during one run. Options
-          ``model``, ``batches``, ``validation``, ``steps``, ``lr``, ``start``, ``plan``.
+        - ``"marginal"`` (about 1.3 runs): layerwise Laplace evidence of a classifier, coupled λ per linear and
+          convolution layer. Options ``model``, ``batches``, ``samples``, ``lr``, ``epochs``, ``plan``.
+        - ``"hypergradient"`` (2 runs): Newton's step in log λ of the validation loss after a run. Options ``model``,
+          ``batches``, ``validation``, ``steps``, ``lr``, ``start``, ``plan``, ``optimizer``, ``momentum``, ``rounds``.
+        - ``"bracket"`` (3 runs): full runs at ``start`` (the timescale's λ, say), at twice it, and on downhill.
+          Options ``samples``, ``start``, ``factor``, ``runs``.
         - ``"pilot"``: sweeps λ on ``share`` of the ``samples`` (1/8), with λ larger by 1/share, and carries the
           best by λ ∝ 1/N (Wang & Aitchison, arXiv:2405.13698). Options ``samples``, ``grid``, ``share``.
         - ``"grid"``: sweeps at full size. Options ``samples``, ``grid``.
@@ -67,7 +70,7 @@ def tune_weight_decay(
         options["train"] = train
     elif train is not None:
         raise UsageError(
-            f"method {method!r} trains nothing by train(...): leave it out, or use 'pilot' or 'grid'"
+            f"method {method!r} trains nothing by train(...): leave it out, or use 'bracket', 'pilot' or 'grid'"
         )
     module, name = METHODS[method]
     try:
