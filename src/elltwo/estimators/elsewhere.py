@@ -1,4 +1,4 @@
-"""Faces met by a table whose rows are elsewhere (Dask): it is reduced to moments there, and those are fitted here."""
+"""Faces met by a table whose rows are elsewhere (Dask, DuckDB): it is reduced to moments, and those are fitted here."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from elltwo.selecting.select import select
 from elltwo.shrinking import shrink
 from elltwo.tables.moments.dense import add_designs
 from elltwo.tables.moments.offers import DesignFolds, Offer
+from elltwo.tables.reading.arrow import frame_table, numbers_in
 
 if TYPE_CHECKING:
     from elltwo.estimators.face import Face
@@ -83,9 +84,12 @@ def solve_elsewhere(face: Any, offer: Offer, X: Any, y: Any, sample_weight: Any)
 
 
 def predict_elsewhere(face: Face, X: Any) -> Any:
-    """X @ coef + intercept as a lazy array; columns of a frame by their names."""
+    """X @ coef + intercept, lazy where X is; columns of a frame by their names."""
     names: Sequence[str] | None = getattr(face, "feature_names_in_", None)
-    if hasattr(X, "columns"):
+    if hasattr(X, "__arrow_c_stream__"):
+        table = frame_table(X)
+        X = numbers_in(table, table.column_names if names is None else list(names))
+    elif hasattr(X, "columns"):
         X = (X if names is None else X[list(names)]).values
     return X @ face.coef_.T + face.intercept_
 
@@ -95,7 +99,7 @@ def _refuse(face: Any, defaults: dict[str, Any]) -> None:
         if not np.array_equal(getattr(face, name), default):
             raise UsageError(
                 f"{name}={getattr(face, name)!r} is not offered where the rows are elsewhere: leave it out, or "
-                f"bring the rows here with X.compute()"
+                f"bring the rows here first (X.compute(), relation.df())"
             )
 
 

@@ -68,10 +68,10 @@ def moments_of(
         add_node(forest, (0, i), tasks[i], len(table.parts), merge)
     [delayed] = forest.values()
     m = client.compute(delayed).result() if client is not None else delayed.compute()
-    return DesignFolds(_designs(m, table.t), table.shown, table.t, table.single)
+    return DesignFolds(designs_of(m, table.t), table.shown, table.t, table.single)
 
 
-def _designs(m: MixedMoments, t: int) -> list[DesignMoments]:
+def designs_of(m: MixedMoments, t: int) -> list[DesignMoments]:
     """Dense fold moments as design and targets."""
     p = len(m.numeric) - t
     columns, targets = np.arange(p), np.arange(p, p + t)

@@ -30,7 +30,11 @@ class DesignFolds:
 
 Offer = Callable[..., DesignFolds]  # (X, y, folds, *, seed, sample_weight) -> DesignFolds
 
-OFFERS = {"dask": "elltwo.scale.dask_tables:moments_of", "dask_expr": "elltwo.scale.dask_tables:moments_of"}
+OFFERS = {
+    "dask": "elltwo.scale.dask_tables:moments_of",
+    "dask_expr": "elltwo.scale.dask_tables:moments_of",
+    "duckdb": "elltwo.scale.relations:moments_of",
+}
 
 
 def offer_for(value: Any) -> Offer | None:

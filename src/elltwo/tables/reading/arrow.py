@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from elltwo.errors import BadValue, DataError
 from elltwo.tables.source import check_names
@@ -52,6 +54,31 @@ def frame_table(frame: Any) -> pa.Table:
     return table
 
 
+def numbers_in(table: pa.Table | pa.RecordBatch, names: Sequence[str]) -> np.ndarray:
+    """Some columns as numbers (n, d), missing ones NaN.
+
+    Raises
+    ------
+    DataError
+        A column that is not there, or holds no numbers.
+    """
+    import pyarrow as pa
+    from pyarrow import types as t
+
+    out = np.empty((table.num_rows, len(names)))
+    for j, name in enumerate(names):
+        if name not in table.schema.names:
+            raise DataError(f"there is no column {name!r}: there are {', '.join(table.schema.names[:12])}")
+        column = table.column(name)
+        kind = column.type
+        if not (t.is_integer(kind) or t.is_floating(kind) or t.is_decimal(kind) or t.is_boolean(kind)):
+            raise DataError(
+                f"column {name!r} holds {kind} where numbers belong: encode it first, or leave it out"
+            )
+        out[:, j] = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return out
+
+
 def _name(column: object) -> str:
     return str(column if isinstance(column, (str, int, float, tuple)) else getattr(column, "_name", column))
 
@@ -72,8 +99,9 @@ def _mixed(frame: Any, error: Exception) -> DataError:
         kinds: dict[str, tuple[int, object]] = {}
         for row, value in enumerate(values):
             kind = _kind(value)
-            if kind:
-                kinds.setdefault(kind, (row, value))
+            if kind is None:
+                continue
+            kinds.setdefault(kind, (row, value))
             if len(kinds) > 1:
                 (row, value), (first, other) = kinds[kind], next(iter(kinds.values()))
                 return BadValue(
