@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from browser import Browser, binary
+from elltwo import BandedRidgeCV, SparseRidgeCV
 from elltwo.factoring import factor
 from elltwo.factoring.folds import factor_folds
 from elltwo.facts.problem import Penalty, Problem
@@ -234,3 +236,34 @@ def test_the_watch_would_have_noticed(page, tmp_path):
     assert "img-src" in said
     assert "style-src" in said
     assert "a word" in said
+
+
+@pytest.fixture(scope="module")
+def small_pages(tmp_path_factory):
+    """Pages without a slider: groups with strengths of their own, and a design too large to factor."""
+    folder, rng = tmp_path_factory.mktemp("small"), np.random.default_rng(0)
+    X = rng.normal(size=(120, 30))
+    y = X[:, :10] @ rng.normal(size=10) + rng.normal(size=120)
+    names = np.repeat(["a group of a rather long name that goes on", "<b>", "c"], 10)
+    BandedRidgeCV(names).fit(X[:80], y[:80]).write_report(folder / "banded.html", X[80:], y[80:])
+    A = sparse.random_array((300, 80), density=0.1, rng=rng, format="csr")
+    SparseRidgeCV().fit(A, A @ rng.normal(size=80) + rng.normal(size=300)).write_report(folder / "large.html")
+    return [folder / "banded.html", folder / "large.html"]
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+@pytest.mark.parametrize("dark", [False, True])
+def test_pages_of_groups_and_of_large_fits_are_silent_offline_and_fit_the_window(
+    browser, small_pages, width, dark
+):
+    browser.screen(width, dark=dark)
+    for path in small_pages:
+        said, asked = len(browser.said), len(browser.asked)
+        browser.open(path)
+        assert browser.said[said:] == []
+        assert browser.asked[asked:] == [path.as_uri()]
+        assert browser.ask("document.documentElement.scrollWidth") <= width
+        assert browser.ask("document.querySelectorAll('svg').length") >= 3
+        light = sum(browser.ask("getComputedStyle(document.body).color.match(/\\d+/g).map(Number)")) > 380
+        assert light == dark
+    browser.screen(1200)

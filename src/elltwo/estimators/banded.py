@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,8 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from elltwo.errors import InputError
 from elltwo.estimators.banded_parts import ColumnParts, KernelParts, column_groups, kernels_of
+from elltwo.facts.finding import Finding
+from elltwo.facts.groupfit import GroupFit
 from elltwo.selecting.banded import Bands, band_df, choose_strengths
 
 
@@ -76,6 +80,7 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def fit(self, X: Any, y: Any) -> BandedRidgeCV:
         """Choose the strengths and solve; X (n, p), dense or sparse, y (n,) or (n, t)."""
         X, b, single = self._checked(X, y)
+        self._rows = b.shape[0]
         self._parts = self._make_parts(X)
         self._mean_y = b.mean(axis=0) if self.fit_intercept else np.zeros(b.shape[1])
         bands = self._parts.bands(b - self._mean_y, self.rule == "loo")
@@ -117,6 +122,56 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         shares = (parts * (2 * (y - self._mean_y) - total)).sum(axis=1)
         split = np.divide(shares, spread, out=np.full_like(shares, np.nan), where=spread > 0)
         return split[:, 0] if self._single else split
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What a person should know about this fit: codes, numbers, thresholds, sentences, remedies."""
+        # diagnosing and reporting lie above the faces and imports go down: looked up when a person asks
+        return tuple(import_module("elltwo.diagnosing.groupfits").look_at_groups(self._facts(None, None)))
+
+    def write_report(
+        self,
+        path: str | os.PathLike[str],
+        X: Any = None,
+        y: Any = None,
+        title: str = "Banded ridge regression",
+    ) -> None:
+        """Write a page: what each group gives, λ and degrees of freedom per group, the search, the findings.
+
+        Parameters
+        ----------
+        path : where to.
+        X, y : rows held out, on which the split of R² is shown too.
+        title : of the page.
+
+        Raises
+        ------
+        OutputError : the file cannot be written.
+        """
+        write = import_module("elltwo.reporting.banded").write_banded
+        write(path, self._facts(X, y), title)
+
+    def _facts(self, X: Any, y: Any) -> GroupFit:
+        check_is_fitted(self)
+        if (X is None) != (y is None):
+            raise InputError("rows held out need both X and y, or neither")
+        columns = isinstance(self._parts, ColumnParts)
+        groups = len(self.groups_)
+        held = None if X is None else self.score_split(X, y).reshape(groups, -1)
+        return GroupFit(
+            names=tuple(str(name) for name in self.group_names_),
+            sizes=np.array([0 if self._given() else g.size for g in self.groups_]),
+            alphas=np.atleast_2d(self.alphas_).T,
+            df=np.atleast_2d(self.group_df_).T,
+            split=self.split_.reshape(groups, -1),
+            held=held,
+            rule=self.rule,
+            trace=self.search_.trace,
+            evaluations=self.n_evaluations_,
+            at_end=self.search_.at_end,
+            converged=self.search_.converged,
+            rows=self._rows,
+            kernels=not columns,
+        )
 
     def _checked(self, X: Any, y: Any) -> tuple[Any, np.ndarray, bool]:
         """X, b (n, t), and whether there was one target alone."""

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from importlib import import_module
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from elltwo.errors import InputError, unknown_option
+from elltwo.facts.finding import Finding
+from elltwo.facts.groupfit import LargeFit
 from elltwo.facts.selection import Selection
 from elltwo.selecting.stochastic import LargeScore, large_kfold, stochastic_gcv
 from elltwo.shrinking.krylov import normal_equations
 
 RULES = ("gcv", "kfold")
+DRAWN = 8  # coefficients whose path a page shows
 
 
 class SparseRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -87,6 +93,7 @@ class SparseRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         alphas = self._grid(X, w) if auto else np.sort(np.asarray(self.alphas, dtype=float))
         found = self._score(X, b, w, alphas)
         self._keep(found, b.shape[1], 1 if np.ndim(y) == 1 else 2)
+        self._kept = self._facts(found, X)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -94,6 +101,43 @@ class SparseRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", reset=False)
         return np.asarray(X @ np.asarray(self.coef_).T) + self.intercept_
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What a person should know about this fit: codes, numbers, thresholds, sentences, remedies."""
+        check_is_fitted(self)
+        # diagnosing and reporting lie above the faces and imports go down: looked up when a person asks
+        return tuple(import_module("elltwo.diagnosing.groupfits").look_at_large(self._kept))
+
+    def write_report(
+        self, path: str | os.PathLike[str], title: str = "Ridge regression of a large design"
+    ) -> None:
+        """Write a page: λ and why, degrees of freedom, the largest coefficients, what each λ cost, the findings.
+
+        Raises
+        ------
+        OutputError : the file cannot be written.
+        """
+        check_is_fitted(self)
+        names = getattr(self, "feature_names_in_", None)
+        import_module("elltwo.reporting.large").write_large(path, self._kept, title, names)
+
+    def _facts(self, found: LargeScore, X: Any) -> LargeFit:
+        """What a page is made of: small beside the design."""
+        curve, at = found.curve, int(np.argmin(np.abs(found.curve.alphas - self.selection_.alpha[0])))
+        largest = np.argsort(-np.abs(found.path.coef[at]).max(axis=1), kind="stable")[:DRAWN]
+        return LargeFit(
+            shape=X.shape,
+            stored=int(X.nnz if sparse.issparse(X) else X.size),
+            selection=self.selection_,
+            df=found.df,
+            df_error=found.df_error,
+            steps=found.path.steps,
+            residual=found.path.residual.max(axis=1),
+            tol=float(self.tol),
+            probes=int(self.probes if curve.rule == "gcv" else self.cv),
+            columns=largest,
+            path=found.path.coef[:, largest, 0],
+        )
 
     def _grid(self, X: Any, w: np.ndarray | None) -> np.ndarray:
         """From a thousandth of the mean squared singular value to ten times the largest column's."""
@@ -116,8 +160,12 @@ class SparseRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         best = np.broadcast_to(np.argmin(score, axis=0), (targets,))
         alpha = curve.alphas[best]
         edge = "low" if (best == 0).any() else "high" if (best == curve.alphas.size - 1).any() else ""
+        edge = edge if curve.alphas.size > 1 else ""
         said = f"; it sits on the {edge} edge of the grid" if edge else ""
-        sentence = f"λ = {alpha[0]:.4g} has the least {curve.unit} among {curve.alphas.size} strengths{said}."
+        many = f"has the least {curve.unit} among {curve.alphas.size} strengths{said}"
+        sentence = (
+            f"λ = {alpha[0]:.4g} {many if curve.alphas.size > 1 else 'is the only strength that was given'}."
+        )
         least = score[best[: score.shape[1]], np.arange(score.shape[1])]
         self.selection_ = Selection(
             curve.rule, alpha, least, {curve.rule: curve}, {curve.rule: alpha}, edge, sentence

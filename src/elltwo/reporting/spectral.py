@@ -17,10 +17,10 @@ from elltwo.facts.finding import Finding
 from elltwo.facts.rotated import Rotated
 from elltwo.facts.selection import Selection
 from elltwo.facts.solution import Solution
+from elltwo.reporting import pieces
 from elltwo.reporting.collect import for_figure
 from elltwo.reporting.figures import spectral
-from elltwo.reporting.figures.svg import to_svg
-from elltwo.reporting.page import Section, environment, render
+from elltwo.reporting.page import Section, render
 from elltwo.reporting.words import plain, shown
 from elltwo.shrinking.picard import l_curve, picard
 from elltwo.tables.files import atomic_write
@@ -87,13 +87,13 @@ def collect_spectral(
 
 def spectral_html(report: dict[str, Any]) -> str:
     """The page as text."""
-    macros = environment().get_template("report.html").module
+    macros = pieces.macros()
     names = [n for n in FIGURES if report.get(n) is not None or (n == "filters" and report["picard"])]
     drawn = {name: _figure(report, name) for name in names}
     result = [drawn.pop("solution")] if "solution" in drawn else []
     sections = [
         *([Section("result", "What came out", macros.pair(result))] if result else []),
-        Section("facts", "In numbers", _table(report["facts"])),
+        Section("facts", "In numbers", pieces.facts_table(report["facts"])),
         Section("curves", "Why this strength?", macros.pair(list(drawn.values()))),
         Section("findings", "What to beware of", macros.findings(report)),
     ]
@@ -136,14 +136,14 @@ def _thinned(answer: np.ndarray) -> Any:
 def _figure(report: dict[str, Any], name: str) -> dict[str, Any]:
     from markupsafe import Markup
 
-    draw, title, caption = FIGURES[name]
+    _, title, caption = FIGURES[name]
     if name == "solution" and np.ndim(report[name]) == 2:
         return {
             "title": title,
             "caption": caption,
             "svg": Markup(_picture(np.asarray(report[name], dtype=float))),
         }
-    return {"title": title, "caption": caption, "svg": Markup(to_svg(draw(report), name, title, caption))}
+    return pieces.figure(report, FIGURES, name)
 
 
 def _picture(values: np.ndarray) -> str:
@@ -157,11 +157,3 @@ def _picture(values: np.ndarray) -> str:
     data = base64.b64encode(buffer.getvalue()).decode()
     alt = f"The solution as a picture, black at {shown(low)} and white at {shown(high)}."
     return f'<img alt="{alt}" width="384" src="data:image/png;base64,{data}">'
-
-
-def _table(rows: list[list[str]]) -> str:
-    from markupsafe import escape
-
-    body = "".join(f'<tr><th scope="row">{escape(a)}</th><td>{escape(b)}</td></tr>' for a, b in rows)
-    scroll = '<div class="scroll" tabindex="0" role="region" aria-label="Facts">'
-    return f"{scroll}<table><tbody>{body}</tbody></table></div>"

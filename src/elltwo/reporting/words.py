@@ -72,7 +72,9 @@ def shown(value: Any, digits: int = 3) -> str:
         return "∞" if x > 0 else "−∞"
     if x == 0:
         return "0"
-    exponent = math.floor(math.log10(abs(x)))
+    exponent = math.floor(
+        math.log10(abs(float(f"{x:.{digits - 1}e}")))
+    )  # of the rounded number: 9.996 is 10.0
     if -5 < exponent < 6:
         decimals = max(digits - 1 - exponent, 0)
         return f"{x:,.{decimals}f}".replace("-", "−")

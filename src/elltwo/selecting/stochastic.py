@@ -13,11 +13,15 @@ from elltwo.shrinking.krylov import KrylovPath, normal_equations, pcg_path
 
 @dataclass(frozen=True)
 class LargeScore:
-    """A curve over λ, the solutions it was read from, and the estimated degrees of freedom (L,)."""
+    """A curve over λ, the solutions it was read from, and for GCV the degrees of freedom.
+
+    df, df_error : (L,) estimate and its standard error over probes; the error is None for a single probe.
+    """
 
     curve: Curve
     path: KrylovPath
     df: np.ndarray | None = None
+    df_error: np.ndarray | None = None
 
 
 def stochastic_gcv(
@@ -43,17 +47,20 @@ def stochastic_gcv(
     divided = np.divide(noise, root[:, None], out=np.zeros_like(noise), where=root[:, None] > 0)
     solved = pcg_path(A, b, a, weights, intercept, tol, e)
     probed = pcg_path(A, divided, a, weights, intercept, tol, e)
-    df = np.array([_trace(e, divided, noise * root[:, None], x) for x in probed.coef]) + int(intercept)
+    seen = np.array([_traces(e, noise * root[:, None], x) for x in probed.coef])
+    df, spread = seen.mean(axis=1) + int(intercept), None
     rss = np.stack([_rss(e, b, weights, intercept, x) for x in solved.coef])
-    score = n * rss / (n - df)[:, None] ** 2
-    return LargeScore(
-        Curve("gcv", a, score, None, "generalized cross-validation score, trace probed"), solved, df
-    )
+    score, error = n * rss / (n - df)[:, None] ** 2, None
+    if probes > 1:
+        spread = seen.std(axis=1, ddof=1) / np.sqrt(probes)
+        error = 2 * score * (spread / (n - df))[:, None]  # of n·rss/(n − df)², to first order
+    curve = Curve("gcv", a, score, error, "generalized cross-validation score (trace probed)")
+    return LargeScore(curve, solved, df, spread)
 
 
-def _trace(e: Any, probes: np.ndarray, weighted: np.ndarray, X: np.ndarray) -> float:
-    """Mean over probes of εᵀ√W Aᶜ x."""
-    return float(np.mean([weighted[:, j] @ e.forward(X[:, j]) for j in range(probes.shape[1])]))
+def _traces(e: Any, weighted: np.ndarray, X: np.ndarray) -> list[float]:
+    """(q,) εᵀ√W Aᶜ x of every probe."""
+    return [float(w @ e.forward(x)) for w, x in zip(weighted.T, X.T, strict=True)]
 
 
 def _rss(e: Any, b: np.ndarray, weights: np.ndarray | None, intercept: bool, X: np.ndarray) -> np.ndarray:

@@ -29,14 +29,19 @@ class KrylovPath:
     alphas : (L,) as asked.
     coef : (L, p, t). intercept : (L, t).
     residual : (L, t) ‖gradient‖/‖Aᶜᵀ W b‖ reached.
-    iterations : products with AᶜᵀAᶜ in all.
+    steps : (L,) products with AᶜᵀAᶜ that each λ took, over all targets.
     """
 
     alphas: np.ndarray
     coef: np.ndarray
     intercept: np.ndarray
     residual: np.ndarray
-    iterations: int
+    steps: np.ndarray
+
+    @property
+    def iterations(self) -> int:
+        """Products with AᶜᵀAᶜ in all."""
+        return int(self.steps.sum())
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ def pcg_path(
     e = normal_equations(A, weights, intercept) if equations is None else equations
     order = np.argsort(a)[::-1]
     coef = np.empty((a.size, e.mean.size, b.shape[1]))
-    residual, steps = np.empty((a.size, b.shape[1])), 0
+    residual, steps = np.empty((a.size, b.shape[1])), np.zeros(a.size, dtype=int)
     mean = np.average(b, axis=0, weights=weights) if intercept else np.zeros(b.shape[1])
     for j in range(b.shape[1]):
         right = e.adjoint(b[:, j] - mean[j])
@@ -107,7 +112,7 @@ def pcg_path(
         for i in order:
             solved = _solve(e, right, float(a[i]), _extrapolated(past, float(a[i]), e.mean.size), tol)
             coef[i, :, j], residual[i, j] = solved.x, solved.residual
-            steps += solved.iterations
+            steps[i] += solved.iterations
             past = [*past, (float(np.log(a[i])), solved.x)][-3:]
     _warn_unless(residual, tol)
     return KrylovPath(a, coef, mean - np.einsum("p,lpt->lt", e.mean, coef), residual, steps)
