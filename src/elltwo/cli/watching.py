@@ -22,13 +22,23 @@ def watching(quiet: bool) -> Iterator[Any]:
     try:
         yield _show
     finally:
-        sys.stderr.write("\r\033[K")
-        sys.stderr.flush()
+        _wipe()
 
 
 def telling(quiet: bool) -> Callable[[str], None] | None:
     """What a pass may say before it starts, in lines that fit a terminal; None if it is to be quiet."""
-    return None if quiet else lambda text: say("\n".join(paragraph(f"{text}.", "", "  ")))
+
+    def tell(text: str) -> None:
+        if sys.stderr.isatty():  # the progress of the pass before
+            _wipe()
+        say("\n".join(paragraph(f"{text}.", "", "  ")))
+
+    return None if quiet else tell
+
+
+def _wipe() -> None:
+    sys.stderr.write("\r\033[K")
+    sys.stderr.flush()
 
 
 def _show(progress: Any) -> None:

@@ -125,7 +125,7 @@ def again_on_dask(
         done = {}
         layout = on.scatter(what, broadcast=True)
         for leaf in job.leaves:
-            future = on.submit(work, only_leaf(job, leaf), leaf, layout, pure=False)
+            future = on.submit(work, only_leaf(job, leaf), leaf, layout, None, pure=False)
             done[future] = leaf
             add_node(forest, (0, leaf.index), future, job.card.leaves, lambda parts: on.submit(merge, parts))
         _wait(done, watch)

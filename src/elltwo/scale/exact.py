@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -27,7 +27,9 @@ from elltwo.tables.moments.triangles import PseudoRows, Triangles, pseudo_rows, 
 from elltwo.tables.read import iter_batches
 
 
-def leaf_triangles(job: Job, leaf: Leaf, m: MixedMoments) -> Triangles:
+def leaf_triangles(
+    job: Job, leaf: Leaf, m: MixedMoments, seen: Callable[[int], None] | None = None
+) -> Triangles:
     """Triangles of one leaf, in the layout of the first pass's moments."""
     refuse_changed(job, leaf)
     batcher = Batcher(job.plan)
@@ -44,6 +46,8 @@ def leaf_triangles(job: Job, leaf: Leaf, m: MixedMoments) -> Triangles:
                 None if batch.weights is None else batch.weights[keep],
             )
             out = out.with_rows(u, fold_numbers(batch, job)[keep])
+            if seen is not None:
+                seen(batch.rows)
     return out
 
 

@@ -6,7 +6,7 @@ everything is what it is in memory (`selecting.loo`), and what is kept does not 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -173,7 +173,7 @@ class Looked:
     kept: KeptRows | None
 
 
-def leaf_looked(job: Job, leaf: Leaf, look: Look) -> Looked:
+def leaf_looked(job: Job, leaf: Leaf, look: Look, seen: Callable[[int], None] | None = None) -> Looked:
     """The second pass over one leaf: the function that every engine calls."""
     refuse_changed(job, leaf)
     F = loo_factors(look.map.rotated, look.alphas)
@@ -190,6 +190,8 @@ def leaf_looked(job: Job, leaf: Leaf, look: Look) -> Looked:
                 sums = sums + loo_sums(fit, F, basis)
             if look.sample:
                 found = [_joined([*found, _ranked(number, fit, look)]).best()]
+            if seen is not None:
+                seen(batch.rows)
     return Looked(sums, found[0] if found else None)
 
 

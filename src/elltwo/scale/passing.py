@@ -141,7 +141,7 @@ def run_job(
     wanted = job.leaves if leaves is None else tuple(leaves)
     done = covered(forest, job.card.leaves)
     todo = [leaf for leaf in wanted if leaf.index not in done]
-    seen = _Counter(job, todo, watch)
+    seen = Counter(job, todo, watch)
     saved = time.monotonic()
     with threadpool_limits(1):  # around all threads, so that none lifts the limit while another works
         for leaf, moments in in_order(lambda leaf: leaf_moments(job, leaf, seen), todo, threads):
@@ -171,7 +171,7 @@ def _resumed(job: Job, checkpoint: str | os.PathLike[str] | None) -> dict[Node, 
     return dict(found.nodes[job.card.id])
 
 
-class _Counter:
+class Counter:
     """Rows seen so far, told to whoever watches."""
 
     def __init__(self, job: Job, leaves: Iterable[Leaf], watch: Watch | None) -> None:
