@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from elltwo.labs.report import Curve, LabReport, Row
 from elltwo.laws.decay_balance import trunk_head_ratio
@@ -71,7 +72,7 @@ def _loss(x: Any, y: Any, trunk: Any, heads: Any) -> Any:
     return 0.5 * (x @ trunk.T @ heads.T - y).square().sum(1).mean()
 
 
-def _full_batch(name: str, steps: int, seed: int) -> np.ndarray:
+def _full_batch(name: str, steps: int, seed: int) -> NDArray[np.float64]:
     import torch
 
     x, y, trunk, heads = _network(seed)

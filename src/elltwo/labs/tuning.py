@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -131,7 +132,13 @@ def _chosen(task: Task, seed: int, train: Callable[[float, int], float]) -> list
     torch.manual_seed(seed)
     net = task.network()
     weights = torch.cat([m.weight.detach().flatten() for m in net if isinstance(m, torch.nn.Linear)])
-    settings = {"lr": LR, "batch": BATCH, "samples": len(task.x), "epochs": task.epochs, "schedule": "linear"}
+    settings: dict[str, Any] = {
+        "lr": LR,
+        "batch": BATCH,
+        "samples": len(task.x),
+        "epochs": task.epochs,
+        "schedule": "linear",
+    }
     rule = tune_weight_decay(method="timescale", **settings)
     return [
         rule,

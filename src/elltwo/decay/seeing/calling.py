@@ -159,11 +159,11 @@ def named_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
     InputError
         If there is no parameter, or one is lazy, sharded, or of a type that cannot be decayed.
     """
-    found = {plain_name(n): p for n, p in model.named_parameters()}
+    found: dict[str, torch.Tensor] = {plain_name(n): p for n, p in model.named_parameters()}
     if not found:
         raise InputError(f"{type(model).__name__} has no parameters: there is nothing to decay")
     for name, p in found.items():
-        if isinstance(p, nn.parameter.UninitializedTensorMixin):
+        if torch.nn.parameter.is_lazy(p):
             raise InputError(
                 f"parameter {name!r} is not created yet (lazy module): run one forward pass first"
             )

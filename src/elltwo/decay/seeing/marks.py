@@ -86,7 +86,8 @@ def loose_slot(op: str, place: int | str = "") -> str:
 
 
 def tensors_of(args: Any, kwargs: Mapping[str, Any]) -> Iterator[tuple[int | str, torch.Tensor]]:
-    for place, value in [*enumerate(args), *kwargs.items()]:
+    places: list[tuple[int | str, Any]] = [*enumerate(args), *kwargs.items()]
+    for place, value in places:
         for tensor in flat(value):
             yield place, tensor
 

@@ -147,8 +147,8 @@ class Tracer(TorchFunctionMode):
     def _slotted(self, op: str, operands: list[Operand]) -> Mark:
         made = self._fresh(tags=_norm_tags(op, operands))
         if op == "_weight_norm" or op == "_weight_norm_interface":
-            flags = ("direction", "norm gain")
-            return Mark({k: v | {flags[i]} for i, o in enumerate(operands) for k, v in leaves_of(o).items()})
+            parts = ("direction", "norm gain")
+            return Mark({k: v | {parts[i]} for i, o in enumerate(operands) for k, v in leaves_of(o).items()})
         fixed = not any(ops.slot_of(op, o.place) == "index" and o.mark for o in operands)
         for o in operands:
             slot = ops.slot_of(op, o.place)
