@@ -29,11 +29,11 @@ def run(quick: bool = False, seed: int = 0) -> LabReport:
     for label, optimizer in (("SGD + L2", "SGD"), ("Adam + L2", "Adam")):
         path = _full_batch(optimizer, steps, seed)
         rows.append(Row(f"norm ratio under {label}", float(path[-1]), ratio, 0.999, 1.001))
-        curves.append(Curve(label, np.arange(len(path)) * 50.0, path))
+        curves.append(Curve(label, np.linspace(0.0, 50.0 * (len(path) - 1), len(path)), path))
     curves.append(Curve("predicted", np.array([0.0, steps]), np.array([ratio, ratio]), style=":"))
     adamw = _full_batch("AdamW", steps, seed)
     rows.append(Row("norm ratio under AdamW (another law)", float(adamw[-1]), ratio))
-    curves.append(Curve("AdamW", np.arange(len(adamw)) * 50.0, adamw))
+    curves.append(Curve("AdamW", np.linspace(0.0, 50.0 * (len(adamw) - 1), len(adamw)), adamw))
     sides = _preconditioned(10_000 if quick else 30_000, seed)
     rows.append(Row("AdamW: the two preconditioned sides", sides[0], sides[1], 0.9, 1.1))
     return LabReport(
