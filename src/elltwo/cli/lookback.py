@@ -10,9 +10,12 @@ from elltwo.facts.finding import Finding
 from elltwo.facts.solution import Solution
 
 if TYPE_CHECKING:
+    from elltwo.cli.fitting import Fitted
+    from elltwo.reporting.parts.rows import RowSample
     from elltwo.scale.leaving import RowFacts
 
 SHOWN = 10
+MOST_WORK = 2e8  # rows x directions of a table in memory up to which its rows are gone over for the report
 QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 
 
@@ -67,6 +70,36 @@ def _count(many: int, one: str, more: str) -> str:
     if many == 1:
         return f"One row {one}"
     return f"{'At least ' if many >= STRONGEST else ''}{many} rows {more}"
+
+
+def row_sample(fitted: Fitted) -> RowSample | None:
+    """Rows of the first target for the report: those that a second pass kept, or of a table in memory."""
+    from elltwo.reporting.parts.rows import RowSample
+
+    looked = fitted.looked
+    if looked is not None:
+        return RowSample(
+            looked.number + 1, looked.fitted[:, 0], looked.left_out[:, 0], looked.leverage[:, 0], looked.sampled,
+            looked.rows,
+        )  # fmt: skip
+    return _sample_of_memory(fitted)
+
+
+def _sample_of_memory(fitted: Fitted) -> RowSample | None:
+    """None where rows were not kept, or where going over them again would cost much."""
+    from elltwo.reporting.parts.rows import DRAWN, RowSample
+    from elltwo.selecting.loo import leverages, loo_residuals
+    from elltwo.tables.folds import splitmix64
+
+    rotated, loaded = fitted.rotated, fitted.loaded
+    if rotated.spectrum.rows is None or fitted.rows * rotated.spectrum.s.size > MOST_WORK:
+        return None
+    s = fitted.solution
+    fit = loaded.X @ s.coef[:, 0] + s.intercept[0]
+    e, h = loo_residuals(rotated, s.alpha)[:, 0], leverages(rotated, float(s.alpha[0]))
+    sampled = np.zeros(fitted.rows, dtype=bool)
+    sampled[np.argsort(splitmix64(loaded.design.rows.astype(np.uint64)))[:DRAWN]] = True
+    return RowSample(loaded.design.rows + 1, fit, e, h, sampled, fitted.rows)
 
 
 def rows_as_data(looked: RowFacts) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from elltwo.cli.building import output_name, output_names
 from elltwo.cli.fitting import Fitted
+from elltwo.cli.lookback import row_sample
 from elltwo.errors import DataError, ElltwoError
 from elltwo.facts.model import FittedModel
 from elltwo.selecting.nested import Nested
@@ -35,7 +36,7 @@ def collected(fitted: Fitted, command: str) -> dict[str, Any]:
         folds=fitted.folded, nested=_nested(fitted), plan=plan.to_dict(),
         findings=fitted.findings if len(names) == 1 else None, reproduce=command, standardize=fitted.asked.standardize,
         problem_info=info, targets=names, classes=classes, notes=fitted.loaded.notes,
-        numbers=None if design is None else design.rows + 1,
+        numbers=None if design is None else design.rows + 1, rows=row_sample(fitted) if classes is None else None,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from elltwo.facts.solution import Solution
 from elltwo.facts.spectrum import Spectrum
 from elltwo.reporting.parts import coefficients, curves, directions, slider
 from elltwo.reporting.parts.error import Classes, ErrorRule, error_rule, honest_error, prediction_error
+from elltwo.reporting.parts.rows import RowSample, row_points
 from elltwo.reporting.parts.sentence import sentence
 from elltwo.reporting.parts.strengths import strengths
 from elltwo.reporting.words import plain
@@ -46,6 +47,7 @@ def collect(
     classes: Classes | None = None,
     notes: Sequence[str] = (),
     numbers: np.ndarray | None = None,
+    rows: RowSample | None = None,
 ) -> dict[str, Any]:
     """Everything that a report of one target says, in numbers, texts, lists and dicts.
 
@@ -72,6 +74,7 @@ def collect(
     classes : for a classifier, how often it is right.
     notes : sentences about the table, shown with the findings.
     numbers : (n,) number of each row in its table, from 1, for the findings.
+    rows : some rows with their residuals and leverages, to be drawn.
 
     Returns
     -------
@@ -103,6 +106,7 @@ def collect(
         "findings": [asdict(f) for f in found],
         "notes": list(notes),
         "plan": None if plan is None else dict(plan),
+        "rows": row_points(rows),
         "reproduce": reproduce,
         "slider": slider.payload(view, alphas, rule, [row["index"] for row in table["rows"]]),
     }

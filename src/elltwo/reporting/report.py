@@ -31,6 +31,11 @@ CAPTIONS = {
     "coefficients": ("Coefficients", "Effects of one standard deviation of each column, the largest first."),
 }
 
+ROW_CAPTIONS = {
+    "residuals": ("What is left over", "Each point is a row, predicted by a fit without it."),
+    "leverages": ("Who draws the fit", "A row far to the right decides much of its own prediction."),
+}
+
 
 def html(report: dict[str, Any]) -> str:
     """The report as one self-contained HTML page.
@@ -66,6 +71,7 @@ def _page(report: dict[str, Any]) -> str:
             macros.pair([drawn["shrinkage"], drawn["bias_variance"]]) + macros.directions(report),
         ),
         Section("columns", "Which columns matter?", macros.coefficients(report, drawn["coefficients"])),
+        *_rows(report, macros),
         Section("picture", "The picture behind it", macros.pair([drawn["geometry"], _words(report)])),
         Section("findings", "What to beware of", macros.findings(report)),
         Section("data", "The data", macros.plan(report)),
@@ -100,7 +106,7 @@ def write_html(report: dict[str, Any], path: str | os.PathLike[str]) -> None:
 def _figure(report: dict[str, Any], name: str) -> dict[str, Any]:
     from markupsafe import Markup
 
-    title, caption = CAPTIONS[name]
+    title, caption = (CAPTIONS | ROW_CAPTIONS)[name]
     figure = getattr(figures, name)(report)
     return {
         "title": title,
@@ -124,10 +130,30 @@ def _seen(report: dict[str, Any], name: str) -> str:
         return f"Shares kept of {len(f)} directions at λ = {alpha}, from {shown(max(f))} down to {shown(min(f))}."
     if name == "bias_variance":
         return f"Estimated squared bias rises and variance falls with λ; the chosen λ is {alpha}."
+    if name in ROW_CAPTIONS:
+        return f"{len(report['rows']['number'])} rows; the findings name those that stand out."
     if name == "coefficients":
         listed = ", ".join(f"{r['name']} {shown(r['effect'])}" for r in report["coefficients"]["rows"][:5])
         return f"The largest effects: {listed}. All are in the table."
     return "Ellipses of equal error around the unregularized answer, a circle around 0, touching at the chosen λ."
+
+
+def _rows(report: dict[str, Any], macros: Any) -> list[Section]:
+    """The section about rows, where some were kept."""
+    from markupsafe import Markup
+
+    rows = report.get("rows")
+    if not rows:
+        return []
+    shown_rows, every = len(rows["number"]), int(rows["of"])
+    what = (
+        "All rows are shown."
+        if shown_rows == every
+        else f"{shown_rows:,} of {every:,} rows are shown: a random sample, and the rows of largest leverage or error."
+    )
+    note = Markup('<p class="note">{}</p>').format(what)
+    body = macros.pair([_figure(report, name) for name in ROW_CAPTIONS]) + note
+    return [Section("rows", "Which rows stand out?", body)]
 
 
 def _words(report: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from elltwo.reporting.figures.directions import geometry, shrinkage
 from elltwo.reporting.figures.intervals import coefficients
 from elltwo.reporting.figures.lines import bias_variance, path, selection
+from elltwo.reporting.figures.rows import leverages, residuals
 
 FIGURES = {
     "path": path,
@@ -28,4 +29,7 @@ def draw(figure: str, **facts: Any) -> Any:
     return FIGURES[figure](report)
 
 
-__all__ = ["FIGURES", "bias_variance", "coefficients", "draw", "geometry", "path", "selection", "shrinkage"]
+__all__ = [
+    "FIGURES", "bias_variance", "coefficients", "draw", "geometry", "leverages", "path", "residuals", "selection",
+    "shrinkage",
+]  # fmt: skip
