@@ -16,14 +16,14 @@ from elltwo.estimators.kernel_posterior import KernelRows, amplitude, features_v
 from elltwo.estimators.kernels import (
     Kernel,
     approximation_error,
-    default_gamma,
     gamma_family,
+    gamma_starts,
     transformer_of,
 )
 from elltwo.factoring.kernel import factor_kernel, factor_kernel_values
 from elltwo.laws.ridge import leftover
 from elltwo.selecting import select
-from elltwo.selecting.joint import optimize_kernel, weighted
+from elltwo.selecting.joint import OBJECTIVES, best_starts, optimize_kernel, weighted
 from elltwo.selecting.registry import find_rule
 from elltwo.shrinking import shrink
 from elltwo.shrinking.direct import solve_kernel
@@ -94,6 +94,10 @@ class KernelRidgeCV(KernelRidge):
         """Choose the strength, then solve; X (n, p) or, precomputed, (n, n); y (n,) or (n, t)."""
         if self.approximation not in APPROXIMATIONS:
             raise unknown_option("approximation", self.approximation, APPROXIMATIONS)
+        if "folds" in find_rule(self.rule).needs:
+            raise UsageError(
+                "kernel ridge has no folds: use rule='loo', which is exact, or GridSearchCV(KernelRidge())"
+            )
         self.X_fit_, b, root, single = checked(self, X, y, sample_weight)
         self.gamma_ = self.gamma
         self._live = slice(None) if root is None or root.all() else np.flatnonzero(root)
@@ -210,7 +214,7 @@ class KernelRidgeCV(KernelRidge):
         from elltwo.factoring import factor
         from elltwo.facts.problem import Problem
 
-        self._transformer = transformer_of(self).fit(X)
+        self._transformer = transformer_of(self, X.shape[0]).fit(X)
         Z = np.asarray(self._transformer.transform(X))
         self.approximation_error_ = approximation_error(self._kernel(), self.approximation, X, Z)
         self.rotated_ = factor(Problem(Z, b, None if root is None else root**2, intercept=False))
@@ -238,16 +242,15 @@ class KernelRidgeCV(KernelRidge):
                 "of the rows and pass it"
             )
         rule = find_rule(self.rule).name
+        if rule not in OBJECTIVES:
+            raise unknown_option("rule for kernel parameters", rule, OBJECTIVES)
         kernel = kernel_of(self)
         kernels = gamma_family(kernel, X)
-        start = default_gamma(kernel, X)
-        rotated = factor_kernel_values(kernels(np.log([start]))[0], b, root)
-        alpha = float(select(rotated, "gcv", per_target=False, others=False).alpha[0])
-        top = float(rotated.spectrum.s[0]) ** 2
-        first = float(np.log(np.clip(alpha, 1e-8 * top, top)))
+        starts = best_starts(kernels, b, np.log(gamma_starts(kernel, X)), rule, root)
         if root is not None:
             kernels, b = weighted(kernels, root), root[:, None] * b
-        self.joint_ = optimize_kernel(kernels, b, np.log([start]), first, rule)
+        tried = [optimize_kernel(kernels, b, s.parameters, s.log_alpha, rule) for s in starts]
+        self.joint_ = min(tried, key=lambda joint: joint.value)
         return float(np.exp(self.joint_.parameters[0]))
 
     def _features(self, X: Any) -> np.ndarray:

@@ -15,9 +15,10 @@ from sklearn.metrics.pairwise import (
 )
 from sklearn.utils.extmath import safe_sparse_dot
 
-from elltwo.errors import UsageError
+from elltwo.errors import InputError, UsageError
 
-SAMPLE = 1000  # rows on which random features are compared with the kernel
+SAMPLE = 1000  # rows on which random features are compared with the kernel, and distances looked at
+STARTS = 8  # widths looked at before the search by gradient
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,13 @@ class Kernel:
 
     def __call__(self, X: Any, Y: Any = None) -> np.ndarray:
         if callable(self.metric):
-            return pairwise_kernels(X, Y, metric=self.metric, filter_params=True, **(self.params or {}))
+            try:
+                return pairwise_kernels(X, Y, metric=self.metric, filter_params=True, **(self.params or {}))
+            except (TypeError, ValueError) as error:
+                raise InputError(
+                    f"the kernel function failed on two rows of X ({error}): it is called with two one-dimensional "
+                    "arrays and returns a number; for one that takes matrices pass kernel='precomputed'"
+                ) from error
         chosen: dict[str, Any] = {"degree": self.degree, "coef0": self.coef0}
         if self.gamma is not None:  # chi2 has a default of its own, and None is not it
             chosen["gamma"] = self.gamma
@@ -87,21 +94,38 @@ def gamma_family(kernel: Kernel, X: Any) -> Callable[[np.ndarray], tuple[np.ndar
     )
 
 
-def default_gamma(kernel: Kernel, X: Any) -> float:
-    """Where the search for γ starts: one over the median of the kernel's own distance, else 1/p."""
+def gamma_starts(kernel: Kernel, X: Any) -> np.ndarray:
+    """(m,) where the search for γ looks first: the γ given, or STARTS of them evenly in log γ.
+
+    From kernels as wide as the data, a tenth of one over the median distance, to kernels that reach the nearest
+    neighbour, three over the median distance to it; a hundredth to a hundred times 1/p for polynomials.
+    """
     if kernel.gamma is not None:
-        return float(kernel.gamma)
+        return np.array([float(kernel.gamma)])
     if kernel.metric not in DISTANCES:
-        return 1.0 / X.shape[1]
-    D = DISTANCES[str(kernel.metric)](X[:: max(1, X.shape[0] // 500)])
-    positive = D[D > 0]
-    return 1.0 / float(np.median(positive)) if positive.size else 1.0
+        return np.geomspace(1e-2, 1e2, STARTS) / X.shape[1]
+    D = DISTANCES[str(kernel.metric)](X[:: max(1, X.shape[0] // SAMPLE)])
+    apart = np.where(D > 0, D, np.inf)
+    if not np.isfinite(apart).any():
+        return np.ones(1)
+    near = float(np.median(apart.min(axis=1)[np.isfinite(apart.min(axis=1))]))
+    wide = float(np.median(D[D > 0]))
+    return np.geomspace(0.1 / wide, max(3.0 / near, 1.0 / wide), STARTS)
 
 
-def transformer_of(e: Any) -> Any:
-    """scikit-learn's Nystroem or RBFSampler with the face's kernel and its parameters."""
+def transformer_of(e: Any, rows: int) -> Any:
+    """scikit-learn's Nystroem or RBFSampler with the face's kernel and its parameters.
+
+    Raises
+    ------
+    UsageError : a precomputed kernel, or Fourier features of another kernel than rbf.
+    """
     from sklearn.kernel_approximation import Nystroem, RBFSampler
 
+    if isinstance(e.kernel, str) and e.kernel == "precomputed":
+        raise UsageError(
+            "features are made from rows, and a precomputed kernel has none: pass rows and a kernel"
+        )
     if e.approximation == "fourier":
         if e.kernel != "rbf":
             raise UsageError(
@@ -114,7 +138,8 @@ def transformer_of(e: Any) -> Any:
     used["poly"] = used["polynomial"] = ["gamma", "degree", "coef0"]
     params = {name: chosen[name] for name in used.get(str(e.kernel), [])}
     extra = {"kernel_params": e.kernel_params} if callable(e.kernel) else params
-    return Nystroem(kernel=e.kernel, n_components=e.n_components, random_state=e.random_state, **extra)
+    components = min(e.n_components, rows)
+    return Nystroem(kernel=e.kernel, n_components=components, random_state=e.random_state, **extra)
 
 
 def approximation_error(kernel: Kernel, approximation: str, X: Any, Z: np.ndarray) -> float:
@@ -125,6 +150,10 @@ def approximation_error(kernel: Kernel, approximation: str, X: Any, Z: np.ndarra
     """
     if approximation == "nystroem":
         trace = float(np.sum(kernel.diagonal(X)))
+        if not trace > 0:
+            raise InputError(
+                f"the kernel's diagonal sums to {trace:.3g}, so it is not positive semidefinite: use another"
+            )
         return abs(trace - float(np.sum(Z**2))) / trace
     some = slice(None, None, -(-Z.shape[0] // SAMPLE))
     K = kernel(X[some])

@@ -66,7 +66,7 @@ def factor_kernel_values(K: np.ndarray, b: np.ndarray, root: np.ndarray | None =
         turned[1:] = lapack.dormqr(
             "L", "T", np.asfortranarray(packed[1:, :-1]), tau, turned[1:], lwork=64 * n
         )[0]
-    squares, W = linalg.eigh_tridiagonal(d, e, lapack_driver="stemr")
+    squares, W = _eigh_tridiagonal(d, e)
     check_eigenvalues(squares)
     s = np.sqrt(np.maximum(squares[::-1], 0.0))
     k = keep(s, gram_floor(n), n)
@@ -75,6 +75,14 @@ def factor_kernel_values(K: np.ndarray, b: np.ndarray, root: np.ndarray | None =
     total = np.einsum("ij,ij->j", b, b)
     rest = np.maximum(total - np.einsum("ij,ij->j", z, z), 0.0) * (0.0 if spectrum.full_row_rank else 1.0)
     return Rotated(spectrum, z, np.zeros((0, b.shape[1])), np.zeros(b.shape[1]), rest, total)
+
+
+def _eigh_tridiagonal(d: np.ndarray, e: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues and eigenvectors of a symmetric tridiagonal matrix."""
+    try:
+        return linalg.eigh_tridiagonal(d, e, lapack_driver="stemr")
+    except np.linalg.LinAlgError:  # stemr gives up where off-diagonals vanish to rounding; QL does not
+        return linalg.eigh_tridiagonal(d, e, lapack_driver="stev")
 
 
 def check_eigenvalues(ascending: np.ndarray) -> None:

@@ -17,6 +17,10 @@ from scipy import linalg, optimize
 from scipy.linalg import lapack
 
 from elltwo.errors import unknown_option
+from elltwo.factoring.kernel import factor_kernel, factor_kernel_values
+from elltwo.selecting.select import select
+
+SMALL = 1500  # rows up to which leave-one-out itself judges where a search begins
 
 # parameters (m,) on a log scale -> K (n, n) and its derivatives dK/dparameter (m, n, n)
 Kernels = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -137,6 +141,43 @@ def inverse(K: np.ndarray, alpha: float) -> tuple[np.ndarray, float]:
         raise np.linalg.LinAlgError("the shifted kernel is singular")
     P = np.tril(P) + np.tril(P, -1).T
     return P, half_log_det
+
+
+@dataclass(frozen=True)
+class Start:
+    """Kernel parameters (m,) on their log scale, and log λ, from which a search begins."""
+
+    parameters: np.ndarray
+    log_alpha: float
+
+
+def best_starts(
+    kernels: Kernels,
+    y: np.ndarray,
+    logs: np.ndarray,
+    rule: str,
+    root: np.ndarray | None = None,
+    most: int = 3,
+) -> list[Start]:
+    """The best of the lowest points along a line of one parameter (L,), each with its own best λ.
+
+    Leave-one-out and evidence have several minima in the width: one explains the data as a smooth function with
+    noise, one as a function of narrow features. Beyond SMALL rows leave-one-out is represented by robust GCV,
+    which needs eigenvalues alone.
+    """
+    judge = "rgcv" if rule == "loo" and len(y) > SMALL else rule
+    factored = factor_kernel if judge == "loo" else factor_kernel_values
+    scores, alphas = [], []
+    for u in logs:
+        rotated = factored(kernels(np.array([u]))[0], y, root)
+        found = select(rotated, judge, per_target=False, others=False)
+        top = float(rotated.spectrum.s[0]) ** 2
+        scores.append(float(found.score[0]))
+        alphas.append(float(np.log(np.clip(found.alpha[0], 1e-8 * top, top))))
+    padded = np.concatenate([[np.inf], scores, [np.inf]])
+    low = np.flatnonzero((padded[1:-1] <= padded[:-2]) & (padded[1:-1] <= padded[2:]))
+    order = low[np.argsort(padded[1:-1][low], kind="stable")][:most]
+    return [Start(logs[i : i + 1], alphas[i]) for i in order]
 
 
 OBJECTIVES = {"evidence": evidence, "loo": leave_one_out, "gcv": cross_validation}

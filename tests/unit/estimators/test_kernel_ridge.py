@@ -7,10 +7,10 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 from sklearn.kernel_ridge import KernelRidge as Theirs
 
-from elltwo.errors import AccuracyWarning, UsageError
+from elltwo.errors import AccuracyWarning, InputError, UsageError
 from elltwo.estimators.kernel import KernelRidge
 from elltwo.estimators.kernel_cv import KernelRidgeCV
-from elltwo.estimators.kernels import Kernel, default_gamma, gamma_family
+from elltwo.estimators.kernels import Kernel, gamma_family, gamma_starts
 from elltwo.selecting.joint import OBJECTIVES, Aside, optimize_kernel, weighted
 
 
@@ -232,8 +232,54 @@ def test_options_that_do_not_fit_are_refused(diabetes):
         optimize_kernel(gamma_family(Kernel("rbf"), X), y[:, None], np.zeros(1), 0.0, "rgcv")
 
 
-def test_the_search_for_the_width_starts_where_asked():
+def test_the_search_for_the_width_starts_where_asked_or_between_neighbours_and_the_whole():
     X = np.arange(6.0)[:, None]
-    assert default_gamma(Kernel("rbf", gamma=2.0), X) == 2.0
-    assert default_gamma(Kernel("polynomial"), X) == 1.0
-    assert default_gamma(Kernel("laplacian"), X) == pytest.approx(0.5)
+    np.testing.assert_array_equal(gamma_starts(Kernel("rbf", gamma=2.0), X), [2.0])
+    np.testing.assert_allclose(gamma_starts(Kernel("polynomial"), X)[[0, -1]], [0.01, 100])
+    np.testing.assert_allclose(gamma_starts(Kernel("laplacian"), X)[[0, -1]], [0.05, 3])
+    np.testing.assert_array_equal(gamma_starts(Kernel("rbf"), np.ones((4, 1))), [1.0])
+
+
+@pytest.mark.filterwarnings("ignore::elltwo.errors.AccuracyWarning")  # of far too wide kernels on the grid
+@pytest.mark.parametrize("rule", ["loo", "gcv", "evidence"])
+@pytest.mark.parametrize("waves", [5, 40, 60])
+def test_the_width_of_a_wiggly_function_is_found_as_well_as_on_a_fine_grid(rule, waves):
+    rng = np.random.default_rng(0)
+    x = np.sort(rng.random(60))[:, None]
+    y = np.sin(waves * x[:, 0]) + 0.1 * rng.normal(size=60)
+    best = KernelRidgeCV(parameters="optimize", rule=rule).fit(x, y - y.mean()).best_score_
+    grid = [
+        KernelRidgeCV(gamma=g, rule=rule).fit(x, y - y.mean()).best_score_
+        for g in np.geomspace(0.01, 1e4, 40)
+    ]
+    assert best <= min(grid) + 0.02 * abs(min(grid))
+
+
+def test_a_kernel_that_is_the_identity_is_decomposed_all_the_same():
+    X = np.arange(40.0)[:, None]
+    model = KernelRidgeCV(gamma=1e5, rule="gcv").fit(X, np.sin(X[:, 0]))
+    np.testing.assert_allclose(model.spectrum_.s, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"rule": "kfold"}, "kernel ridge has no folds"),
+        ({"kernel": lambda a, b: a @ b.T @ np.ones((9, 9))}, "two one-dimensional arrays"),
+        ({"kernel": "additive_chi2", "approximation": "nystroem"}, "not positive semidefinite"),
+        ({"kernel": "additive_chi2", "rule": "gcv"}, "not positive semidefinite"),
+        ({"parameters": "optimize", "rule": "rgcv"}, "unknown rule for kernel parameters"),
+    ],
+)
+def test_kernels_and_rules_that_cannot_work_are_refused_in_a_sentence(options, sentence):
+    X = np.abs(np.random.default_rng(0).normal(size=(60, 4)))
+    with pytest.raises((InputError, UsageError), match=sentence):
+        KernelRidgeCV(**options).fit(X, X[:, 0])
+
+
+def test_features_of_a_precomputed_kernel_are_refused_and_more_of_them_than_rows_are_as_many(diabetes):
+    X, y = diabetes[0][:40], diabetes[1][:40]
+    with pytest.raises(UsageError, match="made from rows"):
+        KernelRidgeCV(kernel="precomputed", approximation="nystroem").fit(X @ X.T, y)
+    features = KernelRidgeCV(gamma=0.01, approximation="nystroem").fit(X, y)
+    np.testing.assert_allclose(features.predict(X), KernelRidgeCV(gamma=0.01).fit(X, y).predict(X), rtol=1e-4)
