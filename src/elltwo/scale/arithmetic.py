@@ -15,7 +15,8 @@ from elltwo.tables.moments.levels import HEADROOM
 from elltwo.tables.reading.parquet import parquet_shape
 
 BLOCK_BYTES = 32 * 2**20  # of one copy of a block; between these numbers of rows:
-FEWEST_ROWS, MOST_ROWS = 4_096, 16_384  # fewer make thin products, more leave the cache
+FEWEST_ROWS, MOST_ROWS = 4_096, 16_000  # fewer make thin products; more leave the cache, and a column of
+# more than 128 KiB is memory that malloc asks the system for each time, where it may not keep it (Dask's workers)
 BLOCK_COPIES = 6  # Arrow batch, decoded columns, gathered columns, their transpose, flags
 PAGE_COPIES = 2 * 2**20  # a decoder holds about two pages of a column
 FIT_COPIES = 8  # P × P matrices at once while one fold is preprocessed and factored

@@ -66,7 +66,7 @@ def leaf_moments(job: Job, leaf: Leaf, seen: Callable[[int], None] | None = None
     gatherer = Gatherer(
         stored_numbers(plan, job.derived), stored_categories(plan), job.rule.k, plan.max_levels
     )
-    batcher = Batcher(plan)
+    batcher = Batcher(plan, fleeting=True)
     left_out, rows = 0, job.arithmetic.block_rows
     with threadpool_limits(1):
         for batch in iter_batches(job.source, plan, rows, only=leaf.parts, batcher=batcher):

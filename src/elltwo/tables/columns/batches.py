@@ -88,10 +88,18 @@ class Batcher:
         plan, prediction).
     targets, helpers : bool
         Whether to read the target columns, and the weight, group and fold columns.
+    fleeting : bool
+        Whether a batch's numbers may be overwritten by the next: a stream then touches no fresh memory, which is
+        dear where freed memory goes back to the system at once, as on Dask's workers.
     """
 
     def __init__(
-        self, plan: TablePlan, levels: str = "grow", targets: bool = True, helpers: bool = True
+        self,
+        plan: TablePlan,
+        levels: str = "grow",
+        targets: bool = True,
+        helpers: bool = True,
+        fleeting: bool = False,
     ) -> None:
         grow = levels == "grow"
         self.plan = plan
@@ -101,6 +109,8 @@ class Batcher:
         self.targets = plan.targets if targets else ()
         self.classes = tuple(LevelBook(list(c.levels), False) for c in self.targets)
         self.helpers = helpers
+        self.fleeting = fleeting
+        self._room = np.empty((0, 0))
         self.fold_book = LevelBook()
         self.group_book = LevelBook()
         self._keys = np.empty(0, dtype=np.uint64)
@@ -141,7 +151,7 @@ class Batcher:
         )
 
     def _numbers(self, raw: Raw) -> np.ndarray:
-        out = np.empty((len(self.plan.number_names), raw.arrow.num_rows))
+        out = self._empty(len(self.plan.number_names), raw.arrow.num_rows)
         at = 0
         for column in self.plan.numeric:
             width = len(column.numbers)
@@ -149,6 +159,13 @@ class Batcher:
                 out[at : at + width] = self._number(raw, column)
             at += width
         return out
+
+    def _empty(self, columns: int, rows: int) -> np.ndarray:
+        if not self.fleeting:
+            return np.empty((columns, rows))
+        if self._room.shape[1] < rows:
+            self._room = np.empty((columns, rows))
+        return self._room[:, :rows]
 
     def _number(self, raw: Raw, column: ColumnPlan) -> np.ndarray:
         if column.kind == "date":
@@ -207,10 +224,10 @@ class Batcher:
 
 def refuse_infinite(raw: Raw, columns: np.ndarray, names: Sequence[str]) -> None:
     """BadValue for the first infinity in columns (p, n)."""
-    found = np.isinf(columns)
-    if found.any():
-        at = int(np.argmax(found.any(axis=1)))
-        raise infinite(raw, int(np.argmax(found[at])), names[at], columns[at])
+    for name, column in zip(names, columns, strict=True):
+        found = np.isinf(column)
+        if found.any():
+            raise infinite(raw, int(np.argmax(found)), name, column)
 
 
 def infinite(raw: Raw, row: int, name: str, values: np.ndarray) -> Exception:

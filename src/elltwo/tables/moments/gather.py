@@ -35,7 +35,7 @@ class Gatherer:
         self.rows = np.zeros(folds, dtype=np.int64)
         self.dense = np.zeros((folds, 1 + d, 1 + d))
         self.tables = LevelTables(self.categories, folds, cap, 1 + d)
-        self._buffer = np.empty((0, 0))
+        self._buffer, self._found = np.empty((0, 0)), np.empty((folds, 0, 0))
 
     def add(
         self,
@@ -132,9 +132,9 @@ class Gatherer:
 
     def _room(self, n: int) -> np.ndarray:
         """(D, n) of the buffer. Its rows are an odd number of cache lines apart: powers of two would collide."""
-        size = (1 + len(self.numeric) + len(self.flagged), n + (LINE - n) % PAGE)
-        if self._buffer.shape != size:
-            self._buffer = np.empty(size)
+        D = 1 + len(self.numeric) + len(self.flagged)
+        if self._buffer.shape[0] != D or self._buffer.shape[1] < n:
+            self._buffer, self._found = np.empty((D, n + (LINE - n) % PAGE)), np.empty((self.folds, D, D))
         return self._buffer[:, :n]
 
     def _shift_row(self, column: np.ndarray, order: np.ndarray | None, j: int, out: np.ndarray) -> None:
@@ -159,7 +159,8 @@ class Gatherer:
         x[missing] = 0.0
 
     def _grams(self, v: np.ndarray, ends: np.ndarray) -> np.ndarray:
-        out = np.zeros((self.folds, v.shape[0], v.shape[0]))
+        out = self._found
+        out.fill(0.0)
         with np.errstate(over="ignore", invalid="ignore"):
             start = 0
             for k, end in enumerate(ends):

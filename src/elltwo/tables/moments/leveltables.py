@@ -29,6 +29,7 @@ class LevelTables:
         self.folds = folds
         self.books = [Book(name, cap) for name in names]
         self.sums = [np.zeros((folds, 1, width)) for _ in names]
+        self._turned = np.empty((0, 0))
         C = len(self.books)
         self.cross = {(a, b): np.zeros((folds, 1, 1)) for a in range(C) for b in range(a + 1, C)}
 
@@ -60,9 +61,12 @@ class LevelTables:
             self.sums[c] = grown(self.sums[c], (self.folds, self.books[c].size, D), SPARE_SUMS)
             places.append(fold_of * self.sums[c].shape[1] + slot)
         step = max(1, CACHED // (8 * D))
+        if self._turned.shape != (step, D):
+            self._turned = np.empty((step, D))
         for start in range(0, n, step):
             part = slice(start, min(start + step, n))
-            rows = np.ascontiguousarray(v[:, part].T)
+            rows = self._turned[: part.stop - start]
+            np.copyto(rows, v[:, part].T)
             for place, table in zip(places, self.sums, strict=True):
                 add_rows(table.reshape(-1, D), place[part], rows, None if root is None else root[part])
 
