@@ -14,6 +14,7 @@ from elltwo.reporting.words import power
 __all__ = ["FIGURES"]
 
 _DECADES = 300.0
+_FAR = 8.0
 
 
 def _line(ax: Any, series: dict[str, list[float]], **look: Any) -> None:
@@ -59,6 +60,9 @@ def growth(run: dict[str, Any]) -> Any:
     figure, ax = canvas(height=4.2)
     for color, (name, series) in zip(SERIES, run["growth"].items(), strict=False):
         _line(ax, series, color=color, label=name if len(name) < 26 else "…" + name[-25:])
+    ratios = [v for series in run["growth"].values() for v in series["values"] if v is not None and v > 0]
+    if ratios and max(ratios) > _FAR * min(ratios):  # one that grows much would flatten the others
+        _logarithmic(ax)
     return _finish(figure, ax, "norm, first sample = 1")
 
 

@@ -106,29 +106,24 @@ def _why(plan: DecayPlan, reasons: Sequence[str]) -> str:
 def _tensors(plan: DecayPlan, reasons: Sequence[str]) -> str:
     number = {reason: place for place, reason in enumerate(reasons, 1)}
     lines = [_line(row, number[row.reason]) for row in plan]
-    return _table(
-        "Tensors", "Tensor", ("shape", "role", "scale-invariant", "residual", "weight decay", "why"), lines
-    )
+    return _table("Tensors", "Tensor", ("decay", "why", "role", "scale-invariant", "residual"), lines)
 
 
 def _line(row: PlanRow, why: int) -> str:
     from markupsafe import escape
 
-    about = [f"= {name}" for name in row.aliases]
+    about = ["×".join(map(str, row.shape)) or "scalar"]
     about += [f"{row.op} ({row.slot})" if row.slot else row.op] if row.op else []
+    about += [f"= {name}" for name in row.aliases]
     invariant = "dead" if row.dead else _INVARIANT[row.scale_invariant]
     if row.invariant_rows and row.scale_invariant == "no":
         invariant += f", but {row.invariant_rows} of {row.live_rows} output units are"
     residual = "–" if row.residual is None else f"{row.residual:.0e}"
-    cells = "".join(
-        f'<td class="num">{c}</td>'
-        for c in ("×".join(map(str, row.shape)) or "scalar", escape(row.role), invariant, residual)
-    )
-    small = f"<small>{escape('; '.join(about))}</small>" if about else ""
-    strength = f'<td class="num{" live" if row.strength else ""}">{row.strength:g}</td>'
+    cells = "".join(f'<td class="num">{c}</td>' for c in (escape(row.role), invariant, residual))
     return (
-        f'<tr><th scope="row"><code>{escape(row.name)}</code>{small}</th>{cells}{strength}'
-        f'<td class="num"><a href="#why-{why}">{why}</a></td></tr>'
+        f'<tr><th scope="row"><code>{escape(row.name)}</code><small>{escape("; ".join(about))}</small></th>'
+        f'<td class="num{" live" if row.strength else ""}">{row.strength:g}</td>'
+        f'<td class="num"><a href="#why-{why}">{why}</a></td>{cells}</tr>'
     )
 
 

@@ -106,7 +106,8 @@ def _sentence(data: dict[str, Any]) -> str:
     subject = (
         "its scale-invariant tensor turns" if count == 1 else f"its {count} scale-invariant tensors turn"
     )
-    return f"{head}; {subject} {ratio:.2g} times as fast as at equilibrium."
+    pace = f"{ratio:.2g}"
+    return f"{head}; {subject} {'as fast' if pace == '1' else f'{pace} times as fast'} as at equilibrium."
 
 
 def _late_ratio(rotation: dict[str, Any]) -> float | None:
@@ -181,7 +182,10 @@ def _table(run: dict[str, Any]) -> str:
     head = "".join(f'<th scope="col" class="num">{h}</th>' for h in heads)
     lines = []
     for row in run["tensors"][:MOST]:
-        about = f"{row['role'] or 'role unknown'}; scale-invariant: {row['invariant']}"
+        about = row["role"] or "role unknown"
+        about += {"proven": "; scale-invariant", "approximate": "; nearly scale-invariant"}.get(
+            row["invariant"], ""
+        )
         cells = "".join(
             f'<td class="num">{"–" if row[c] is None else escape(shown(row[c]))}</td>' for c in _COLUMNS
         )
