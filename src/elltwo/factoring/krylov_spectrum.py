@@ -36,9 +36,10 @@ class KrylovMap:
 
     def __matmul__(self, y: np.ndarray) -> np.ndarray:
         """(n, ...) coefficients of the coordinates y (r, ...)."""
-        flat = np.asarray(y).reshape(self.W.shape[1], -1)
+        targets = np.shape(y)[1:]
+        flat = np.asarray(y).reshape(self.W.shape[1], int(np.prod(targets)))
         out = self.form.coefficients(self.vectors.T @ (self.W @ flat))
-        return out.reshape(-1, *np.shape(y)[1:])
+        return out.reshape(-1, *targets)
 
     def toarray(self) -> np.ndarray:
         """(n, r) the map itself."""

@@ -19,6 +19,7 @@ from elltwo.errors import InputError
 from elltwo.facts.rotated import Rotated
 from elltwo.facts.selection import Curve, Selection
 from elltwo.facts.solution import Solution
+from elltwo.inverse.given import numbers
 from elltwo.inverse.prepare import Prepared
 from elltwo.inverse.rules import DECOMPOSED, SAMPLED
 
@@ -62,7 +63,7 @@ def check_bounds(bounds: Any, n: int) -> Box:
     """
     if not (isinstance(bounds, tuple | list) and len(bounds) == 2):
         raise InputError("bounds must be a pair (low, high); None stands for no bound")
-    ends = [(-np.inf, np.inf)[k] if v is None else np.asarray(v, float) for k, v in enumerate(bounds)]
+    ends = [(-np.inf, np.inf)[k] if v is None else numbers(v, "bounds") for k, v in enumerate(bounds)]
     try:
         low, high = (np.broadcast_to(np.ravel(v) if np.ndim(v) else v, (n,)).astype(float) for v in ends)
     except ValueError:

@@ -88,6 +88,9 @@ def reconstruct(
     given = {name: value for name, value in asked.items() if value is not None}
     if len(given) > 1:
         raise InputError(f"give one of lam, alpha, radius and residual; got {', '.join(given)}")
+    for name, count, least in (("steps", steps, 1), ("probes", probes, 0)):
+        if count is not None and (not isinstance(count, int | np.integer) or count < least):
+            raise InputError(f"{name} must be a whole number of at least {least}; got {count!r}")
     p = prepare(A, b, L, noise, x0, weights, grid, seed)
     needs_rows = rule != "auto" and "rows" in find_rule(rule).needs
     how = choose_method(p, method, needs_rows)

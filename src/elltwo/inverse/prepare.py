@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from operator import index
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
-from scipy import linalg
 
 from elltwo.errors import InputError, unknown_option
 from elltwo.factoring.diagonal import Diagonal, diagonalize
+from elltwo.inverse.given import Whitening, check_size, data_of, prior_of, whitening
 from elltwo.operators import (
     ComposedOperator,
     ConvolutionOperator,
@@ -24,12 +24,14 @@ from elltwo.operators import (
     check_adjoint,
     differences,
     gradient,
+    has_adjoint,
     laplacian,
 )
 from elltwo.operators.differences import Edge
 
 # their adjoints are held by tests/contracts; anybody else's is probed
 TRUSTED = (MatrixOperator, ConvolutionOperator, ToeplitzOperator, DifferenceOperator)
+SMALL = 2500  # unknowns up to which an L without adjoint is made an array
 PENALTIES = ("identity", "first", "second", "gradient", "laplacian")
 
 
@@ -75,24 +77,32 @@ def prepare(
     operator = as_operator(A)
     if not isinstance(operator, TRUSTED):
         check_adjoint(operator, seed)
+    elif isinstance(operator, MatrixOperator):
+        check_size(operator.largest(), "A")
     m, n = operator.shape
-    data = _data(b, operator)
-    prior = None if x0 is None else _prior(x0, n, data.shape[1])
+    data = data_of(b, operator)
+    prior = None if x0 is None else prior_of(x0, n, data.shape[1])
     penalty = penalty_of(L, operator, grid)
-    scale, sigma = _whitening(noise, weights, m)
-    white = operator
-    if scale is not None:
-        white = RowScaledOperator(scale, operator) if scale.ndim == 1 else ComposedOperator(scale, operator)
-        data = scale[:, None] * data if scale.ndim == 1 else scale @ data
+    white, data, sigma = _whitened(operator, data, whitening(noise, weights, m))
     vector = np.ndim(b) == 1 or np.shape(b) == tuple(operator.image_shape or ())
-    return Prepared(white, operator, data, vector, penalty, prior, sigma, scale is not None)
+    return Prepared(white, operator, data, vector, penalty, prior, sigma, white is not operator)
+
+
+def _whitened(A: Operator, data: np.ndarray, w: Whitening) -> tuple[Operator, np.ndarray, float | None]:
+    """A and b with white noise; rows of weight 0 are left out, so that no rule counts them as data."""
+    if w.scale is None:
+        return A, data, w.noise
+    if w.scale.ndim == 2:
+        return ComposedOperator(w.scale, A), w.scale @ data, w.noise
+    white = RowScaledOperator(w.scale, A)
+    return white, white.scale * data[white.rows], w.noise
 
 
 def penalty_of(L: Any, A: Operator, grid: tuple[int, ...] | None) -> Any:
     """Return the operator that L names: one of PENALTIES, an order of differences, or L itself."""
     if L is None or (isinstance(L, str) and L == "identity"):
         return None
-    shape = tuple(grid or A.image_shape or (A.shape[1],))
+    shape = _shape(grid) or tuple(A.image_shape or (A.shape[1],))
     if int(np.prod(shape)) != A.shape[1]:
         raise InputError(
             f"the grid {shape} has {int(np.prod(shape))} points, and A has {A.shape[1]} unknowns"
@@ -110,75 +120,20 @@ def penalty_of(L: Any, A: Operator, grid: tuple[int, ...] | None) -> Any:
                 f"differences of order {L} are for one axis; on the grid {shape} use 'gradient' or 'laplacian'"
             )
         return differences(A.shape[1], int(L), edge)
-    operator = as_operator(L)
+    operator = as_operator(L, "L")
     if operator.shape[1] != A.shape[1]:
         raise InputError(f"L must have {A.shape[1]} columns like A; got shape {operator.shape}")
+    if isinstance(operator, TRUSTED):
+        return operator
+    if A.shape[1] <= SMALL and not has_adjoint(operator):
+        return MatrixOperator(operator.todense())
+    check_adjoint(operator)
     return operator
 
 
-def _data(b: Any, A: Operator) -> np.ndarray:
-    data = np.asarray(b)
-    if np.iscomplexobj(data):
-        raise InputError("b is complex, and elltwo works on real problems: stack real and imaginary parts")
-    if data.dtype.kind not in "fiub":
-        raise InputError(f"b must hold numbers; got dtype {data.dtype}")
-    data = np.asarray(data, dtype=np.float64)
-    if data.shape == tuple(A.image_shape or ()) and data.size == A.shape[0]:
-        data = data.reshape(-1)
-    if data.ndim not in (1, 2) or data.shape[0] != A.shape[0]:
-        raise InputError(f"b must have {A.shape[0]} rows like A, of shape {A.shape}; got shape {np.shape(b)}")
-    bad = ~np.isfinite(data)
-    if bad.any():
-        raise InputError(
-            f"b holds {int(bad.sum())} values that are NaN or infinite, the first in row "
-            f"{int(np.argwhere(bad)[0][0])}: drop those rows of A and b"
-        )
-    return data.reshape(A.shape[0], -1)
-
-
-def _prior(x0: Any, n: int, targets: int) -> np.ndarray:
-    prior = np.asarray(x0, dtype=np.float64)
-    if prior.size == n:
-        prior = prior.reshape(n)
-    elif prior.shape != (n, targets):
-        raise InputError(f"x0 must have shape ({n},) or ({n}, {targets}); got {prior.shape}")
-    if not np.isfinite(prior).all():
-        raise InputError("x0 holds NaN or infinity: give a finite prior mean")
-    return prior
-
-
-def _whitening(noise: Any, weights: Any, m: int) -> tuple[np.ndarray | None, float | None]:
-    """The matrix or diagonal that whitens, and the standard deviation that is then known."""
-    if weights is not None and noise is not None and np.ndim(noise) > 0:
-        raise InputError("give weights or a noise vector or covariance, not both: they say the same thing")
-    if weights is not None:
-        w = np.asarray(weights, dtype=np.float64)
-        if w.shape != (m,) or not np.isfinite(w).all() or (w < 0).any() or not (w > 0).any():
-            raise InputError(f"weights must be {m} numbers >= 0, not all zero; got shape {w.shape}")
-        return np.sqrt(w), _sigma(noise)
-    if noise is None or np.ndim(noise) == 0:
-        return None, _sigma(noise)
-    cov = noise.toarray() if sp.issparse(noise) else np.asarray(noise, dtype=np.float64)
-    if cov.shape == (m,):
-        if not (np.isfinite(cov).all() and (cov > 0).all()):
-            raise InputError("a noise vector holds each datum's standard deviation, finite and > 0")
-        return 1.0 / cov, 1.0
-    if cov.shape != (m, m):
-        raise InputError(
-            f"noise must be a number, {m} standard deviations, or a ({m}, {m}) covariance; got shape {cov.shape}"
-        )
+def _shape(grid: Any) -> tuple[int, ...]:
     try:
-        C = linalg.cholesky(cov, lower=True)
-    except (linalg.LinAlgError, ValueError):
-        raise InputError(
-            "the noise covariance is not symmetric positive definite: check its eigenvalues"
-        ) from None
-    return linalg.solve_triangular(C, np.eye(m), lower=True), 1.0
-
-
-def _sigma(noise: Any) -> float | None:
-    if noise is None:
-        return None
-    if np.iscomplexobj(noise) or not np.isfinite(noise) or noise < 0:
-        raise InputError(f"noise is the standard deviation of each datum, a number >= 0; got {noise!r}")
-    return float(noise)
+        return () if grid is None else tuple(index(n) for n in grid)
+    except TypeError:
+        asked = "the numbers of points along each axis, such as (64, 64)"
+        raise InputError(f"grid must be {asked}; got {grid!r}") from None

@@ -5,7 +5,7 @@ block products are then checked by themselves.
 """
 
 from elltwo.operators.base import MatrixOperator, Operator, WrappedOperator
-from elltwo.operators.check import AdjointCheck, adjoint_mismatch, check_adjoint
+from elltwo.operators.check import AdjointCheck, adjoint_mismatch, check_adjoint, has_adjoint
 from elltwo.operators.combine import ComposedOperator, RowScaledOperator, StackedOperator
 from elltwo.operators.convert import as_operator
 from elltwo.operators.convolution import ConvolutionOperator, convolution, gaussian_psf
@@ -32,5 +32,6 @@ __all__ = [
     "differences",
     "gaussian_psf",
     "gradient",
+    "has_adjoint",
     "laplacian",
 ]

@@ -74,6 +74,11 @@ class MatrixOperator(Operator):
         """Return the matrix as an array."""
         return np.asarray(self.matrix.toarray() if hasattr(self.matrix, "toarray") else self.matrix)
 
+    def largest(self) -> float:
+        """The largest entry in size."""
+        entries = self.matrix.data if hasattr(self.matrix, "toarray") else self.matrix
+        return max(float(entries.max(initial=0)), -float(entries.min(initial=0)))
+
 
 class WrappedOperator(Operator):
     """Somebody else's SciPy ``LinearOperator`` (or one that speaks its language, as PyLops' do)."""

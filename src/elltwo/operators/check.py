@@ -74,9 +74,24 @@ def check_adjoint(A: Any, seed: int = 0, tolerance: float | None = None) -> Adjo
     return measured
 
 
+def has_adjoint(A: Any) -> bool:
+    """Does the operator say how to multiply by Aᵀ?"""
+    try:
+        A.rmatvec(np.zeros(A.shape[0]))
+    except NotImplementedError:
+        return False
+    return True
+
+
 def _product(A: Any, method: str, v: np.ndarray, name: str) -> np.ndarray:
     """Return the product as a real, finite vector, or refuse."""
-    out = np.asarray(getattr(A, method)(v)).ravel()
+    try:
+        out = np.asarray(getattr(A, method)(v)).ravel()
+    except ValueError as error:
+        raise InputError(
+            f"{name} failed for a vector of {v.size} numbers ({error}): the operator says that its shape is "
+            f"{tuple(A.shape)}, so correct its products or its shape"
+        ) from error
     if np.iscomplexobj(out):
         raise InputError(
             f"{name} is complex, and elltwo works on real problems: stack real and imaginary parts"

@@ -62,17 +62,32 @@ class ComposedOperator(Operator):
 
 
 class RowScaledOperator(Operator):
-    """diag(d) A: weights, or whitening by independent noise of known standard deviations 1/d."""
+    """diag(d) A: weights, or whitening by independent noise of known standard deviations 1/d.
+
+    Rows whose d is 0 are left out.
+
+    Attributes
+    ----------
+    rows : the rows of A that are kept; scale : (kept, 1) their factors.
+    """
 
     def __init__(self, scale: np.ndarray, inner: Any) -> None:
-        self.inner, self.scale = as_operator(inner), np.asarray(scale, np.float64)[:, None]
-        if self.scale.shape[0] != self.inner.shape[0]:
-            raise InputError(f"{self.scale.shape[0]} weights cannot scale {self.inner.shape[0]} rows")
-        super().__init__(self.inner.shape, np.result_type(self.inner.dtype, np.float64))
+        self.inner, factors = as_operator(inner), np.asarray(scale, np.float64)
+        if factors.shape != (self.inner.shape[0],):
+            raise InputError(f"{factors.shape[0]} weights cannot scale {self.inner.shape[0]} rows")
+        self.rows: slice | np.ndarray = slice(None) if factors.all() else np.flatnonzero(factors)
+        self.scale = factors[self.rows][:, None]
+        super().__init__(
+            (self.scale.shape[0], self.inner.shape[1]), np.result_type(self.inner.dtype, np.float64)
+        )
         self.image_shape = self.inner.image_shape
 
     def _forward(self, x: np.ndarray) -> np.ndarray:
-        return self.scale * self.inner.matmat(x)
+        return self.scale * self.inner.matmat(x)[self.rows]
 
     def _backward(self, y: np.ndarray) -> np.ndarray:
-        return self.inner.rmatmat(self.scale * y)
+        if isinstance(self.rows, slice):
+            return self.inner.rmatmat(self.scale * y)
+        whole = np.zeros((self.inner.shape[0], y.shape[1]))
+        whole[self.rows] = self.scale * y
+        return self.inner.rmatmat(whole)

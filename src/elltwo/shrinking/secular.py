@@ -83,7 +83,10 @@ def per_target(value: float | np.ndarray, targets: int, name: str) -> np.ndarray
     ------
     InputError : there are neither one nor t numbers.
     """
-    wanted = np.asarray(value, dtype=float)
+    try:
+        wanted = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be one number, or one per target ({targets}); got {value!r}") from None
     if wanted.ndim > 1 or wanted.size not in (1, targets):
         raise InputError(
             f"{name} must be one number, or one per target ({targets}); got shape {wanted.shape}"
