@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from elltwo.errors import UsageError
 from elltwo.facts.rotated import Rotated
 from elltwo.facts.spectrum import DenseRows
+from elltwo.scale.arithmetic import BLOCK_BYTES
 from elltwo.scale.job import Job, Leaf, refuse_changed
 from elltwo.scale.passing import beside
 from elltwo.selecting.loo import LooSums, compress, leverages, loo_factors, loo_residuals, loo_sums
@@ -31,6 +32,7 @@ from elltwo.tables.read import iter_batches
 SAMPLE = 5_000  # rows that residual plots are drawn from
 STRONGEST = 50  # rows of the largest leverages, and of the largest errors, that are kept beside them
 SAMPLE_BYTES = 64 * 2**20
+FEWEST = 256  # rows of a block, where categories have so many levels that BLOCK_BYTES allow no more
 
 
 @dataclass(frozen=True)
@@ -129,11 +131,21 @@ class KeptRows:
         out[np.argsort(self.draw)[: self.most]] = True
         return out
 
+    @property
+    def tops(self) -> np.ndarray:
+        """Positions of the largest leverages and errors."""
+        return np.concatenate([np.lexsort((self.number, -v))[:STRONGEST] for v in (self.pull, self.error)])
+
     def best(self) -> KeptRows:
         """Those that may still be wanted, by number; the same rows whatever the order in which they came."""
-        tops = [np.lexsort((self.number, -v))[:STRONGEST] for v in (self.pull, self.error)]
-        chosen = np.unique(np.concatenate([np.flatnonzero(self.sampled), *tops]))
+        chosen = np.unique(np.concatenate([np.flatnonzero(self.sampled), self.tops]))
         return self.picked(chosen[np.argsort(self.number[chosen])])
+
+    def beside(self, kept: KeptRows) -> KeptRows:
+        """Those that may displace one of the rows kept so far."""
+        full = kept.draw.size >= kept.most
+        drawn = self.draw < np.partition(kept.draw, kept.most - 1)[kept.most - 1] if full else self.draw >= 0
+        return self.picked(np.unique(np.concatenate([np.flatnonzero(drawn), self.tops])))
 
     def picked(self, rows: np.ndarray) -> KeptRows:
         """Some of them."""
@@ -180,16 +192,20 @@ def leaf_looked(job: Job, leaf: Leaf, look: Look, seen: Callable[[int], None] | 
     basis, t = compress(F), look.map.targets.size
     sums = LooSums(np.zeros((look.alphas.size, t)), np.zeros((look.alphas.size, t)))
     found: list[KeptRows] = []
-    batches = iter_batches(
-        job.source, job.plan, job.arithmetic.block_rows, only=leaf.parts, batcher=Batcher(job.plan)
-    )
+    rows = min(job.arithmetic.block_rows, max(FEWEST, BLOCK_BYTES // (8 * look.map.centre.size)))
+    batches = iter_batches(job.source, job.plan, rows, only=leaf.parts, batcher=Batcher(job.plan))
     with threadpool_limits(1):
         for batch in batches:
             number, fit = look.map.rows(batch, job)
             if look.alphas.size:
                 sums = sums + loo_sums(fit, F, basis)
             if look.sample:
-                found = [_joined([*found, _ranked(number, fit, look)]).best()]
+                fresh = _ranked(number, fit, look)
+                found = [
+                    _joined([*found, *(fresh.beside(kept) for kept in found)]).best()
+                    if found
+                    else fresh.best()
+                ]
             if seen is not None:
                 seen(batch.rows)
     return Looked(sums, found[0] if found else None)
