@@ -102,7 +102,7 @@ def apply(r: Rotated, given: Filter) -> Solution:
     coef = coefficients(r, y)
     rss = r.rest + (((1 - f) * r.z) ** 2).sum(axis=0)
     side = r.spectrum.counted
-    count = side.count if side.count.size == given.f.size else np.ones(given.f.size)
+    count = side.count if r.spectrum.binned else np.ones(given.f.size)
     df = np.full(r.targets, r.spectrum.free.rank + float(count @ given.f))
     return Solution(
         alpha=np.full(r.targets, np.nan),
