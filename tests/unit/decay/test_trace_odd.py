@@ -163,3 +163,62 @@ def test_an_attention_vector_multiplied_and_summed_is_a_weight_and_a_gain_that_i
             return (x * self.a).sum(-1), (x * self.g).sum(0)
 
     assert roles(Scores(), torch.randn(5, 2, 4)) == {"a": "matmul weight", "g": "gain"}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_learned_state_that_a_recurrent_layer_starts_from_is_a_table_and_not_a_weight(packed):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn, self.cell = nn.LSTM(4, 6), nn.GRUCell(6, 6)
+            self.h0, self.c0 = (nn.Parameter(torch.zeros(1, 1, 6)) for _ in range(2))
+            self.start = nn.Parameter(torch.zeros(6))
+
+        def forward(self, x):
+            state = tuple(t.expand(-1, x.shape[1], -1).contiguous() for t in (self.h0, self.c0))
+            given = nn.utils.rnn.pack_padded_sequence(x, torch.tensor([5, 4, 2])) if packed else x
+            _, (h, _) = self.rnn(given, state)
+            return self.cell(h[0], self.start.expand(x.shape[1], -1))
+
+    roles = {r.name: r.role for r in decay_plan(Net(), torch.randn(5, 3, 4))}
+    assert {n for n, r in roles.items() if r == "table"} == {"h0", "c0", "start"}
+    assert {n for n, r in roles.items() if r == "recurrent weight"} == {
+        "rnn.weight_ih_l0", "rnn.weight_hh_l0", "cell.weight_ih", "cell.weight_hh"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["linear", "matmul", "conv"])
+def test_a_low_rank_path_beside_a_frozen_weight_is_an_adapter_however_it_is_written(kind):
+    class Adapted(nn.Module):
+        def __init__(self):
+            super().__init__()
+            if kind == "conv":
+                self.base = nn.Conv2d(3, 8, 3, padding=1).requires_grad_(False)
+                self.A, self.B = nn.Conv2d(3, 2, 3, padding=1, bias=False), nn.Conv2d(2, 8, 1, bias=False)
+            elif kind == "linear":
+                self.base = nn.Linear(3, 8).requires_grad_(False)
+                self.A, self.B = nn.Linear(3, 2, bias=False), nn.Linear(2, 8, bias=False)
+            else:
+                self.base = nn.Linear(3, 8).requires_grad_(False)
+                self.A, self.B = nn.Parameter(torch.randn(2, 3)), nn.Parameter(torch.zeros(8, 2))
+
+        def forward(self, x):
+            if kind == "matmul":
+                return (self.base(x) + 2.0 * (x @ self.A.T @ self.B.T)).relu()
+            return (self.base(x) + 2.0 * self.B(self.A(x))).relu()
+
+    batch = torch.randn(2, 3, 5, 5) if kind == "conv" else torch.randn(6, 3)
+    roles = {r.name: r.role for r in decay_plan(Adapted(), batch)}
+    assert [r for n, r in roles.items() if n[0] in "AB"] == ["adapter", "adapter"]
+
+
+def test_two_trained_maps_in_a_row_beside_a_trained_one_are_no_adapter():
+    class Wide(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.base, self.A, self.B = nn.Linear(3, 8), nn.Linear(3, 4), nn.Linear(4, 8)
+
+        def forward(self, x):
+            return self.base(x) + self.B(self.A(x))
+
+    assert "adapter" not in {r.role for r in decay_plan(Wide(), torch.randn(6, 3))}

@@ -64,6 +64,8 @@ CONVOLUTIONS = frozenset(n for n in SLOTS if "conv" in n)
 RECURRENT = frozenset(
     {"lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"}
 )
+#: ops with a weight slot that may stand in a low-rank path beside a frozen weight
+LINEAR_MAPS = frozenset({"linear", "conv1d", "conv2d", "conv3d"})
 PRODUCTS = frozenset(
     {
         "matmul",

@@ -108,7 +108,7 @@ class Tracer(TorchFunctionMode):
         if op in ops.PRODUCTS and (rows := self._looked_up(op, marked)):
             return rows
         if op in ops.RECURRENT:
-            return self._recurrent(op, marked)
+            return self._recurrent(op, operands)
         if op in ops.SLOTS and not (op in ops.NORMS and all_pure(operands)) and op not in ops.PRODUCTS:
             return self._slotted(op, operands)
         if all_pure(operands):
@@ -137,9 +137,14 @@ class Tracer(TorchFunctionMode):
                 self.use(leaf, role, op, "rows")
         return self._fresh()
 
-    def _recurrent(self, op: str, marked: list[Operand]) -> Mark:
-        for o in marked:
+    def _recurrent(self, op: str, operands: list[Operand]) -> Mark:
+        # A packed sequence brings its batch sizes as the second argument.
+        packed = any(o.place == 1 and not o.tensor.is_floating_point() for o in operands)
+        for o in operands:
             for leaf in o.mark.leaves if o.mark else ():
+                if o.place in (2 if packed else 1, "hx"):  # where the state starts: added, as positions are
+                    self.use(leaf, "table", op, "initial state")
+                    continue
                 role = "recurrent weight" if self.parameters[leaf].dim() > 1 else "recurrent bias"
                 self.use(leaf, role, op, "weight" if "weight" in role else "bias")
         return self._fresh()
@@ -162,10 +167,7 @@ class Tracer(TorchFunctionMode):
                 if not is_vector(self.parameters[leaf]):  # a kernel modulated by the batch
                     self.use(leaf, role_in_slot(op, slot, NONE, self.parameters[leaf]), op, slot)
         given = operands[0].mark
-        if op == "linear" and given and made.maker is not None:
-            start = given.root if given.path else given.source
-            made = replace(made, path=(*given.path, made.maker), root=start)
-        return made
+        return _further(made, given) if op in ops.LINEAR_MAPS and given else made
 
     def _derive(self, op: str, marked: list[Operand], indexed: bool) -> Mark:
         """Arithmetic among parameters and constants: merge the leaves, remember what happened."""
@@ -255,7 +257,8 @@ class Tracer(TorchFunctionMode):
     ) -> Mark:
         """The mark of the result."""
         if op in ops.PRODUCTS:
-            return self._fresh(maker=maker, tags=frozenset({"scores"}) if maker is None else NONE)
+            made = self._fresh(maker=maker, tags=frozenset({"scores"}) if maker is None else NONE)
+            return _further(made, data) if len(live) == 1 else made
         if op in ops.CHOICES:
             if data.maker is not None:
                 self.use(data.maker, "router", op, "scores")
@@ -287,6 +290,14 @@ class Tracer(TorchFunctionMode):
                 self.use(leaf, "adapter", "add", "low-rank path")
             return short
         return self._fresh()
+
+
+def _further(made: Mark, given: Mark) -> Mark:
+    """``made`` with its weight as the next of the linear maps that ``given`` went through."""
+    if made.maker is None:
+        return made
+    start = given.root if given.path else given.source
+    return replace(made, path=(*given.path, made.maker), root=start)
 
 
 def _norm_tags(op: str, operands: list[Operand]) -> frozenset[str]:
