@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import getitem
 from typing import TYPE_CHECKING, Any
 
 from elltwo.errors import DataError, MissingExtra, missing_extra
 from elltwo.scale.again import Made, Merge, What, Work
-from elltwo.scale.job import Job, Leaf, only_leaf
+from elltwo.scale.job import Job, only_leaves
+from elltwo.scale.leaves import Leaf, runs
 from elltwo.scale.passing import Progress, Watch, as_set, leaf_moments
 from elltwo.tables.moments.forest import Node, add_node, merge_in_order
-from elltwo.tables.moments.mixed import MixedMoments
 from elltwo.tables.moments.sets import MomentSet
+from elltwo.tables.reading.parquet import kept_open
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -92,20 +94,7 @@ def run_on_dask(
     """
     wanted = job.leaves if leaves is None else tuple(leaves)
     with cluster(address, workers, client) as on:
-        forest: dict[Node, Any] = {}
-        done = {}
-        for leaf in wanted:
-            future = on.submit(_leaf, only_leaf(job, leaf), leaf, pure=False)
-            done[future] = leaf
-            add_node(
-                forest,
-                (0, leaf.index),
-                future,
-                job.card.leaves,
-                lambda parts: on.submit(merge_in_order, parts),
-            )
-        _wait(done, watch)
-        return as_set(job, on.gather(forest))
+        return as_set(job, on.gather(_forest(on, job, wanted, leaf_moments, merge_in_order, (), watch)))
 
 
 def again_on_dask(
@@ -121,38 +110,64 @@ def again_on_dask(
 ) -> Made:
     """A pass after the first on a cluster: the bits of `again.pass_again`; ``what`` travels to each worker once."""
     with cluster(address, workers, client) as on:
-        forest: dict[Node, Any] = {}
-        done = {}
         layout = on.scatter(what, broadcast=True)
-        for leaf in job.leaves:
-            future = on.submit(work, only_leaf(job, leaf), leaf, layout, None, pure=False)
-            done[future] = leaf
-            add_node(forest, (0, leaf.index), future, job.card.leaves, lambda parts: on.submit(merge, parts))
-        _wait(done, watch)
-        [whole] = on.gather(forest).values()
+        [whole] = on.gather(_forest(on, job, job.leaves, work, merge, (layout, None), watch)).values()
         return whole
 
 
-def _leaf(job: Job, leaf: Leaf) -> MixedMoments:
-    return leaf_moments(job, leaf)
+def _forest(
+    on: Client,
+    job: Job,
+    leaves: Sequence[Leaf],
+    work: Callable[..., Made],
+    merge: Merge[Made],
+    more: tuple[Any, ...],
+    watch: Watch | None,
+) -> dict[Node, Any]:
+    """What ``work(job, leaf, *more)`` makes of the leaves, summed on the cluster as far as families are complete."""
+    forest: dict[Node, Any] = {}
+    done = {}
+    for run in runs(leaves, max(1, sum(on.nthreads().values()))):
+        future = on.submit(_run, only_leaves(job, run), run, work, merge, *more, pure=False)
+        done[future] = run
+        nodes: dict[Node, Any] = {}
+        for leaf in run:
+            add_node(nodes, (0, leaf.index), None, job.card.leaves, lambda _: None)
+        for i, node in enumerate(nodes):
+            made = future if len(nodes) == 1 else on.submit(getitem, future, i)
+            add_node(forest, node, made, job.card.leaves, lambda parts: on.submit(merge, parts))
+    _wait(done, watch)
+    return forest
 
 
-def _wait(done: dict[Any, Leaf], watch: Watch | None) -> None:
-    """Follow the leaves as they end; the first one that fails stops the job with its own error."""
+def _run(
+    job: Job, run: tuple[Leaf, ...], work: Callable[..., Made], merge: Merge[Made], *more: Any
+) -> Made | list[Made]:
+    """Some leaves in turn, and the families among them summed: what is left, as one thing or several."""
+    nodes: dict[Node, Made] = {}
+    with kept_open():
+        for leaf in run:
+            add_node(nodes, (0, leaf.index), work(job, leaf, *more), job.card.leaves, merge)
+    found = list(nodes.values())
+    return found[0] if len(found) == 1 else found
+
+
+def _wait(done: dict[Any, tuple[Leaf, ...]], watch: Watch | None) -> None:
+    """Follow the runs as they end; the first one that fails stops the job with its own error."""
     from distributed import as_completed
     from distributed.scheduler import KilledWorker
 
     start, rows = time.monotonic(), 0
-    counts = [part.expected for leaf in done.values() for part in leaf.parts]
+    counts = [part.expected for run in done.values() for leaf in run for part in leaf.parts]
     total = None if None in counts else sum(c or 0 for c in counts)
     for future in as_completed(list(done)):
-        leaf, error = done.pop(future), future.exception()  # popped, so that its moments may be freed
+        run, error = done.pop(future), future.exception()  # popped, so that its moments may be freed
         if isinstance(error, KilledWorker):
             raise DataError(
-                f"{leaf.name} was lost with every worker that tried it: give workers more memory"
+                f"{run[0].name} was lost with every worker that tried it: give workers more memory"
             ) from None
         if error is not None:
             raise error
-        rows += sum(part.expected or 0 for part in leaf.parts)
+        rows += sum(part.expected or 0 for leaf in run for part in leaf.parts)
         if watch is not None:
             watch(Progress(rows, total, time.monotonic() - start))

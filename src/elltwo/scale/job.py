@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from elltwo.facts.derived import Derived
 from elltwo.facts.plan import TablePlan
 from elltwo.scale.arithmetic import Arithmetic, memory_arithmetic, parse_bytes
 from elltwo.scale.identity import file_card, job_id
+from elltwo.scale.leaves import Leaf, cut_leaves
 from elltwo.tables.columns.batches import Batcher
 from elltwo.tables.columns.derived import derive
 from elltwo.tables.files import fingerprint
@@ -28,25 +28,9 @@ from elltwo.tables.reading.parquet import Part
 from elltwo.tables.reading.readers import Source, open_source, parts, raws
 from elltwo.tables.reading.samples import sample_table
 
-MOST_LEAVES = 256  # more would only make the forest deeper
-FEW_LEAVES = 16  # when one node of the tree is large
-LARGE_NODE = 64 * 2**20
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """A run of parts (row groups, files) whose moments are made in one go."""
-
-    index: int
-    parts: tuple[Part, ...]
-
-    @property
-    def name(self) -> str:
-        """Files and row groups, for messages."""
-        first = self.parts[0]
-        group = "" if first.row_group is None else f" (row group {first.row_group})"
-        more = f" and {len(self.parts) - 1} more parts" if len(self.parts) > 1 else ""
-        return f"{first.file.short}{group}{more}"
+    64,
+    2**18,
+)  # few large row groups are cut into so many leaves, of so many rows at least,
 
 
 @dataclass(frozen=True)
@@ -122,7 +106,7 @@ def plan_job(
     rule = choose_rule(opened, plan, folds, seed, contiguous, rows, mergeable)
     arithmetic = memory_arithmetic(plan, rule.k, threads, sum(len(d.names) for d in derived))
     arithmetic.refuse_beyond(parse_bytes(memory_limit) if isinstance(memory_limit, str) else memory_limit)
-    leaves = cut_leaves(pieces, FEW_LEAVES if arithmetic.node > LARGE_NODE else MOST_LEAVES)
+    leaves = cut_leaves(pieces, arithmetic.node, arithmetic.block_rows)
     held = {t.path: t.data for t in opened.texts}
     files = tuple(file_card(f, held.get(f.path)) for f in opened.files)
     card = JobCard(
@@ -230,15 +214,6 @@ def groups_of_rows(source: Source, plan: TablePlan) -> np.ndarray:
     return np.concatenate(found)
 
 
-def cut_leaves(pieces: Sequence[Part], most: int) -> tuple[Leaf, ...]:
-    """Runs of neighbouring parts, at most ``most`` of them, depending on nothing but the parts."""
-    if not pieces:
-        raise DataError("there are no rows to read")
-    count = min(len(pieces), most)
-    edges = [i * len(pieces) // count for i in range(count + 1)]
-    return tuple(Leaf(i, tuple(pieces[a:b])) for i, (a, b) in enumerate(pairwise(edges)))
-
-
 def shard(job: Job, number: int, of: int) -> tuple[Leaf, ...]:
     """The leaves of shard ``number`` (from 1) of ``of``: neighbours, so that few nodes are kept."""
     if not 1 <= number <= of:
@@ -252,16 +227,16 @@ def shard(job: Job, number: int, of: int) -> tuple[Leaf, ...]:
     return leaves
 
 
-def only_leaf(job: Job, leaf: Leaf) -> Job:
-    """The job without what one leaf does not need: small enough to travel with the task."""
-    paths = {part.file.path for part in leaf.parts}
+def only_leaves(job: Job, leaves: tuple[Leaf, ...]) -> Job:
+    """The job without what some leaves do not need: small enough to travel with the task."""
+    paths = {part.file.path for leaf in leaves for part in leaf.parts}
     source = replace(
         job.source,
         files=tuple(f for f in job.source.files if f.path in paths),
         texts=tuple(t for t in job.source.texts if t.path in paths),
     )
     changed = {path: stamp for path, stamp in job.changed.items() if path in paths}
-    return replace(job, source=source, leaves=(leaf,), changed=changed)
+    return replace(job, source=source, leaves=leaves, changed=changed)
 
 
 def refuse_changed(job: Job, leaf: Leaf) -> None:

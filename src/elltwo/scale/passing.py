@@ -14,7 +14,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from elltwo.errors import DataError
-from elltwo.scale.job import Job, Leaf, refuse_changed
+from elltwo.scale.job import Job, refuse_changed
+from elltwo.scale.leaves import Leaf, runs
 from elltwo.tables.columns.batches import Batch, Batcher
 from elltwo.tables.columns.derived import derived_values
 from elltwo.tables.moments.file import read_moments, write_moments
@@ -24,6 +25,7 @@ from elltwo.tables.moments.mixed import MixedMoments
 from elltwo.tables.moments.planned import stored_categories, stored_numbers
 from elltwo.tables.moments.sets import MomentSet
 from elltwo.tables.read import iter_batches
+from elltwo.tables.reading.parquet import kept_open
 
 SAVE_SECONDS = 30.0
 T = TypeVar("T")
@@ -188,20 +190,26 @@ class Counter:
 def in_order(work: Callable[[Leaf], T], leaves: list[Leaf], threads: int) -> Iterator[tuple[Leaf, T]]:
     """Leaves with what was made of each, in order; with threads a few are done ahead."""
     if threads <= 1:
-        for leaf in leaves:
-            yield leaf, work(leaf)
+        with kept_open():
+            for leaf in leaves:
+                yield leaf, work(leaf)
         return
+
+    def together(run: tuple[Leaf, ...]) -> list[T]:
+        with kept_open():
+            return [work(leaf) for leaf in run]
+
     with ThreadPoolExecutor(threads) as pool:
         ahead: deque = deque()
         try:
-            for leaf in leaves:
-                ahead.append((leaf, pool.submit(work, leaf)))
+            for run in runs(leaves, threads):
+                ahead.append((run, pool.submit(together, run)))
                 if len(ahead) > threads:
                     first, future = ahead.popleft()
-                    yield first, future.result()
+                    yield from zip(first, future.result(), strict=True)
             while ahead:
                 first, future = ahead.popleft()
-                yield first, future.result()
+                yield from zip(first, future.result(), strict=True)
         finally:
             for _, future in ahead:
                 future.cancel()

@@ -21,6 +21,7 @@ from elltwo.errors import DataError, InputError
 from elltwo.factoring.folds import folds_from_moments
 from elltwo.factoring.gram import factor_moments
 from elltwo.facts.problem import Penalty
+from elltwo.scale import leaves as cuts
 from elltwo.scale.commands import fit_moments, stats_command
 from elltwo.scale.dask import cluster, run_on_dask
 from elltwo.scale.dask_tables import is_dask, moments_of
@@ -55,6 +56,18 @@ def test_two_processes_give_the_bits_of_one(client, parquet):
     same_bits(found.total(), run_job(job).total())
     assert seen[-1] == 60_000
     assert len(seen) == 30
+
+
+def test_two_processes_that_share_one_row_group_give_the_bits_of_one(client, tmp_path, monkeypatch):
+    monkeypatch.setattr(cuts, "FINE_ROWS", 20_000)
+    path = tmp_path / "one.parquet"
+    pd.concat([frame(3000)] * 30).to_parquet(path, row_group_size=90_000)
+    job = plan_job(path, "y")
+    assert len(job.leaves) == 3
+    seen = []
+    found = run_on_dask(job, client=client, watch=lambda p: seen.append(p.rows))
+    same_bits(found.total(), run_job(job).total())
+    assert len(seen) == 2
 
 
 def test_a_share_done_on_a_cluster_merges_with_a_share_done_at_home(client, parquet):

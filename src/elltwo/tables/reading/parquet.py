@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +21,11 @@ BUFFER = 65536  # a small buffered stream: with pre-buffering a reader ends up h
 
 @dataclass(frozen=True)
 class Part:
-    """A run of rows that can be read on its own: a row group, a record batch, or a whole text file.
+    """A run of rows that can be read on its own: a row group or a piece of one, a record batch, a whole text file.
 
     ``first_row`` is the global number of its first row; it is None where only reading can tell (text files).
-    ``about`` is a guess of ``rows`` where those are not counted, for whoever waits.
+    ``skip`` is the number of rows of its row group before it. ``about`` is a guess of ``rows`` where those are not
+    counted, for whoever waits.
     """
 
     file: DataFile
@@ -31,6 +34,7 @@ class Part:
     first_in_file: int = 0
     rows: int | None = None
     about: int | None = None
+    skip: int = 0
 
     @property
     def expected(self) -> int | None:
@@ -85,6 +89,7 @@ class OpenFile:
     def __init__(self) -> None:
         self._key: tuple[object, ...] = ()
         self._reader: Any = None
+        self._stream: _Stream | None = None
 
     def reader(self, file: DataFile, dictionaries: Sequence[str]) -> Any:
         """A pyarrow reader of the file."""
@@ -93,6 +98,62 @@ class OpenFile:
             self._reader = _open_arrow(file) if file.format == "arrow" else _open_parquet(file, dictionaries)
             self._key = key
         return self._reader
+
+    def batches(
+        self, part: Part, columns: list[str], dictionaries: list[str], rows: int
+    ) -> Iterator[pa.RecordBatch]:
+        """Batches of a Parquet part: decoded from the head of its row group, or from where the last part ended."""
+        key = (part.file.path, part.row_group, *columns, *dictionaries, rows)
+        stream, self._stream = self._stream, None
+        if stream is None or stream.key != key or stream.start > part.skip:
+            reader = self.reader(part.file, dictionaries)
+            groups = [part.row_group]
+            stream = _Stream(
+                key, reader.iter_batches(rows, row_groups=groups, columns=columns, use_threads=False)
+            )
+        yield from stream.take(part.skip, None if part.rows is None else part.skip + part.rows)
+        self._stream = stream
+
+
+class _Stream:
+    """Batches of one row group, and the row at which the next one starts."""
+
+    def __init__(self, key: tuple[object, ...], batches: Iterator[pa.RecordBatch]) -> None:
+        self.key, self.start = key, 0
+        self._batches, self._batch = batches, None
+
+    def take(self, first: int, end: int | None) -> Iterator[pa.RecordBatch]:
+        """Rows first, …, end − 1 of the row group; those before are decoded and left."""
+        while end is None or self.start < end:
+            self._batch = next(self._batches, None) if self._batch is None else self._batch
+            if self._batch is None:
+                return
+            stop = self.start + self._batch.num_rows
+            a, b = max(first, self.start), stop if end is None else min(end, stop)
+            if b > a:
+                yield self._batch.slice(a - self.start, b - a)
+            if b < stop:
+                return
+            self.start, self._batch = stop, None
+
+
+_here = threading.local()
+
+
+@contextmanager
+def kept_open() -> Iterator[None]:
+    """While inside, this thread reads on in a row group where it last ended: its pieces in turn are decoded once."""
+    before = getattr(_here, "opened", None)
+    _here.opened = before or OpenFile()
+    try:
+        yield
+    finally:
+        _here.opened = before
+
+
+def opened_here() -> OpenFile:
+    """The file that this thread keeps open, or a new one."""
+    return getattr(_here, "opened", None) or OpenFile()
 
 
 def read_part(
@@ -134,13 +195,11 @@ def _whole(batch: pa.RecordBatch) -> None:
 def _batches(
     part: Part, columns: list[str], text: frozenset[str], rows: int, opened: OpenFile
 ) -> Iterator[pa.RecordBatch]:
-    reader = opened.reader(part.file, [c for c in columns if c in text])
-    if part.file.format == "arrow":
-        batch = reader.get_batch(part.row_group).select(columns)
-        return (batch.slice(at, rows) for at in range(0, batch.num_rows, rows))
-    return reader.iter_batches(
-        batch_size=rows, row_groups=[part.row_group], columns=columns, use_threads=False
-    )
+    dictionaries = [c for c in columns if c in text]
+    if part.file.format != "arrow":
+        return opened.batches(part, columns, dictionaries, rows)
+    batch = opened.reader(part.file, dictionaries).get_batch(part.row_group).select(columns)
+    return (batch.slice(at, rows) for at in range(0, batch.num_rows, rows))
 
 
 def _open_parquet(file: DataFile, dictionaries: Sequence[str] = ()) -> Any:

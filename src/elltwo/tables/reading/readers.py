@@ -186,7 +186,7 @@ def raws(
     if source.frame is not None:
         yield from source.frame.raws(tuple(columns), batch_rows)
         return
-    at, opened = 0, opened or parquet.OpenFile()
+    at, opened = 0, opened or parquet.opened_here()
     for part in parts(source) if only is None else only:
         first = at if part.first_row is None else part.first_row
         outside = dict(part.file.partition)
