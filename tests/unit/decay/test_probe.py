@@ -321,3 +321,19 @@ def test_experts_whose_kernel_takes_float32_at_most_are_proven_in_float64():
     assert status(plan) == ["inner.weight"]
     assert plan["w"].role == "matmul weight"
     assert not plan.notes
+
+
+def test_an_integer_parameter_does_not_stop_the_probe():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.norm, self.head = nn.Linear(4, 8, bias=False), nn.BatchNorm1d(8), nn.Linear(8, 2)
+            self.order = nn.Parameter(torch.arange(8), requires_grad=False)
+
+        def forward(self, x):
+            return self.head(self.norm(self.conv(x))[:, self.order].relu())
+
+    plan = decay_plan(Net(), torch.randn(16, 4))
+    assert plan["conv.weight"].scale_invariant == "proven"
+    assert plan["order"].strength == 0
+    assert not plan.notes

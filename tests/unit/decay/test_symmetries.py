@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 
@@ -307,3 +309,34 @@ def test_a_transposed_convolution_is_balanced_unit_by_unit():
     (move,) = done.moves
     assert move.units == 6
     assert move.after == pytest.approx(move.path_norm, rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_what_storing_the_new_weights_in_the_models_precision_does_to_the_outputs_is_said(dtype):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)).to(dtype)
+    x = torch.randn(5, 4, dtype=dtype)
+    before = deepcopy(net).double()(x.double()).detach()
+    found = elltwo.rebalance(net, x)
+    after = net.double()(x.double()).detach()
+    measured = float((after - before).norm() / before.norm())
+    assert found.change <= 1e-12
+    assert found.rounded == pytest.approx(measured, rel=1e-6, abs=1e-14)
+    assert ("own precision" in str(found)) == (dtype != torch.float64)
+
+
+def test_complex_weights_keep_their_imaginary_part_when_rebalanced():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = (nn.Parameter(torch.randn(4, 4, dtype=torch.complex128)) for _ in range(2))
+
+        def forward(self, x):
+            return (x @ self.a @ (3.0 * self.b)).abs()
+
+    torch.manual_seed(0)
+    net, x = Net(), torch.randn(5, 4, dtype=torch.complex128)
+    before = net(x)
+    found = elltwo.rebalance(net, x)
+    assert found.after < found.before
+    torch.testing.assert_close(net(x), before, rtol=1e-10, atol=1e-10)

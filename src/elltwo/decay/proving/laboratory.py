@@ -63,8 +63,7 @@ class Experiment:
             return differentiable(checked_call(self.model, self.batch, self.forward, self.loss))
 
     def _like(self, tensor: torch.Tensor) -> torch.Tensor:
-        wide = torch.complex128 if self.dtype == torch.float64 else torch.complex64
-        kind = wide if tensor.is_complex() else self.dtype if tensor.is_floating_point() else tensor.dtype
+        kind = precise(tensor, self.dtype)
         return tensor.detach().to(dtype=kind, copy=True).requires_grad_(tensor.requires_grad)
 
 
@@ -74,6 +73,8 @@ def moved(value: torch.Tensor, role: str) -> torch.Tensor:
     Weights keep their scale (at least 0.3 fan_in^-1/2 where they start at zero); gains become of order
     one whatever they were, so that a LayerScale of 1e-6 does not hide what lies behind it.
     """
+    if not (value.is_floating_point() or value.is_complex()):
+        return value
     noise = torch.randn_like(value)
     if role.endswith(("weight", "head", "direction")) or role in ("router", "adapter"):
         fan_in = max(value.numel() // max(value.shape[0], 1), 1) if value.dim() > 1 else 1
@@ -85,11 +86,16 @@ def moved(value: torch.Tensor, role: str) -> torch.Tensor:
     return value + (0.05 if role == "log-parameter" else 0.2) * noise
 
 
+def precise(tensor: torch.Tensor, dtype: torch.dtype = torch.float64) -> torch.dtype:
+    """``dtype`` for real numbers, the complex type of that precision for complex ones, their own for integers."""
+    if tensor.is_complex():
+        return torch.complex128 if dtype == torch.float64 else torch.complex64
+    return dtype if tensor.is_floating_point() else tensor.dtype
+
+
 def _convert(model: nn.Module, dtype: torch.dtype) -> None:
-    wide = torch.complex128 if dtype == torch.float64 else torch.complex64
     for tensor in {id(t): t for t in [*model.parameters(), *model.buffers()]}.values():
-        kind = wide if tensor.is_complex() else dtype if tensor.is_floating_point() else tensor.dtype
-        tensor.data = tensor.data.to(dtype=kind, copy=True)
+        tensor.data = tensor.data.to(dtype=precise(tensor, dtype), copy=True)
 
 
 def _shrink_eps(model: nn.Module) -> None:

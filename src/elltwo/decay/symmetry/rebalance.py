@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from elltwo.decay.proving.laboratory import Experiment
+from elltwo.decay.proving.laboratory import Experiment, precise
 from elltwo.decay.seeing.calling import Forward
 from elltwo.decay.seeing.keeping import kept
 from elltwo.decay.symmetry.find import ZERO, Lab, find, study
@@ -54,8 +54,9 @@ def rebalance(
     With ``units`` a symmetry that holds hidden unit by hidden unit is balanced unit by unit. Optimizer
     state is not transformed: rebalance before training, or build the optimizer anew.
 
-    A symmetry that would move the outputs (float64, eps as written, train and eval mode) by more than
-    ``tolerance`` is left out, and named in the answer.
+    Weights are computed in float64 and stored in the model's own precision; what that rounding does to the outputs is
+    in the answer too. A symmetry that would move the outputs (float64, eps as written, train and eval mode) by more
+    than ``tolerance`` is left out, and named in the answer.
 
     Raises
     ------
@@ -65,7 +66,7 @@ def rebalance(
     lab = study(model, batch, forward, None, seed, columns=True)
     found = [s for s in find(lab) if s.kind == "rescaling"]
     generators = [_generator(s, lab, units) for s in found]
-    start = {n: t.detach().to(torch.float64, copy=True) for n, t in lab.tensors.items()}
+    start = {n: t.detach().to(precise(t), copy=True) for n, t in lab.tensors.items()}
     used, weights, sweeps, change = generators, *_balanced(start, generators, lab)
     if not change <= tolerance:
         used = [g for g in generators if _holds(g, start, lab, tolerance)]
@@ -76,12 +77,14 @@ def rebalance(
                 "hold only in train mode, up to an eps, or up to rounding (float32 casts inside: tolerance=1e-6); "
                 "nothing changed"
             )
+    stored = {n: weights[n].to(t.dtype).to(weights[n].dtype) for n, t in lab.tensors.items()}
+    rounded = _moved_outputs(stored, lab)
     with torch.no_grad():
         for name, tensor in lab.tensors.items():
             tensor.copy_(weights[name])
     left_out = tuple(str(g.symmetry) for g in generators if g not in used)
     moves = tuple(_move(g, start, weights) for g in used)
-    return Rebalanced(_square(start), _square(weights), change, moves, sweeps, left_out)
+    return Rebalanced(_square(start), _square(weights), change, moves, sweeps, left_out, rounded)
 
 
 def _balanced(start: Weights, generators: list[Generator], lab: Lab) -> tuple[Weights, int, float]:
