@@ -84,8 +84,8 @@ def facts(found: Any, data: str, asked: Asked) -> Fitted:
 
 
 def _worth(found: Any, asked: Asked) -> Worth | None:
-    """By nested folds; None where there are too few of them, too many columns, or triangles in their place."""
-    if found.folding is None or len(found.folds) < 3 or len(found.names) > MOST_NESTED:
+    """By nested folds; None without folds, with too many columns, or with triangles in their place."""
+    if found.folding is None or len(found.names) > MOST_NESTED:
         return None
     rule = "given" if found.selection is None else found.selection.rule
     rule = "kfold" if rule == "loo" else rule  # the other folds' rows are not read again to leave one out

@@ -14,7 +14,7 @@ from elltwo.factoring.folds import factor_with_folds, fold_moments, folds_from_m
 from elltwo.facts.problem import Problem
 from elltwo.facts.rotated import Fold, Rotated
 from elltwo.selecting.kfold import kfold
-from elltwo.selecting.nested import nested
+from elltwo.selecting.nested import nested, within
 from elltwo.selecting.registry import find_rule
 from elltwo.selecting.select import select
 from elltwo.shrinking.path import shrink
@@ -35,7 +35,8 @@ class Choice:
         """λ per target (t,)."""
         if self.alpha is not None:
             return np.full(rotated.targets, self.alpha)
-        return select(rotated, self.rule, folds=folds, one_se=self.one_se, others=False).alpha
+        rule, one_se = within(self.rule, len(folds or ()), self.one_se)
+        return select(rotated, rule, folds=folds, one_se=one_se, others=False).alpha
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def worth(
 ) -> Worth:
     """By refitting on rows where that is quick or predictions are wanted, else from fold moments.
 
-    From moments λ is chosen by K-fold on each training part whatever the rule is: no row is read again.
+    From moments λ is chosen by K-fold on each training part where the rule needs rows: none is read again.
     """
     n, p = problem.A.shape
     if keep_predictions or n < 2 * p or n * p <= MOST_REFITTED:
@@ -149,7 +150,9 @@ def worth(
 def _from_moments(problem: Problem, folds: np.ndarray, choice: Choice, gaps: Gaps | None = None) -> Worth:
     parts = fold_moments(problem, folds)
     alphas = None if choice.alpha is None else np.array([choice.alpha])
-    found = nested(parts, problem.penalty, problem.intercept, alphas, gaps=gaps)
+    rule = "kfold" if alphas is not None or "rows" in find_rule(choice.rule).needs else choice.rule
+    one_se = choice.one_se and alphas is None
+    found = nested(parts, problem.penalty, problem.intercept, alphas, gaps=gaps, rule=rule, one_se=one_se)
     trained = folds_from_moments(parts, problem.penalty, problem.intercept, gaps=gaps)
     plain = kfold(trained, np.array([0.0])).mean[0]
     fitted = np.sqrt(found.error)

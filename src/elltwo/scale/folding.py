@@ -11,8 +11,7 @@ from elltwo.factoring.folds import fold_of
 from elltwo.factoring.gram import factor_moments
 from elltwo.facts.problem import Penalty
 from elltwo.facts.rotated import Fold
-from elltwo.selecting.kfold import held_out_error
-from elltwo.selecting.nested import Nested
+from elltwo.selecting.nested import Nested, nested_errors, within
 from elltwo.selecting.select import select
 from elltwo.tables.moments.design import DesignMap
 from elltwo.tables.moments.mixed import MixedMoments
@@ -67,29 +66,20 @@ class Folding:
         -----
         Varma & Simon, BMC Bioinformatics 7 (2006) 91. K² small eigenproblems; no row is read.
         """
-        weights, sums, ends, chosen = self.m.weight, [], [], []
+        outer, chosen = [], []
+        if alpha is None:
+            rule, one_se = within(rule, self.m.folds - 1, one_se)
         for k in range(self.m.folds):
-            outer = self._design(k)
-            fold = self._fold(outer)
+            found = self._design(k)
+            outer.append(self._fold(found))
             best = alpha
             if best is None:
-                rotated = factor_moments(
-                    outer.train, live_penalty(self.penalty, outer.design), self.intercept
-                )
+                penalty = live_penalty(self.penalty, found.design)
+                rotated = factor_moments(found.train, penalty, self.intercept)
                 inner = self.folds(without=k) if self.m.folds > 2 else None
                 best = select(rotated, rule, folds=inner, alphas=alphas, one_se=one_se, others=False).alpha
             chosen.append(best)
-            sums.append([held_out_error(fold, best[j : j + 1])[0, j] for j in range(best.size)])
-            ends.append(held_out_error(fold, np.array([0.0, np.inf])))
-        means = np.array(sums) / weights[:, None]
-        plain, baseline = np.sum(ends, axis=0) / weights.sum()
-        return Nested(
-            error=np.sum(sums, axis=0) / weights.sum(),
-            baseline=baseline,
-            plain=plain,
-            standard_error=means.std(axis=0, ddof=1) / np.sqrt(weights.size),
-            alphas=np.array(chosen),
-        )
+        return nested_errors(outer, chosen)
 
 
 def refuse_empty_folds(m: MixedMoments) -> None:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from elltwo.factoring.folds import fold_of
+from elltwo.factoring.gram import factor_moments
 from elltwo.facts.moments import DesignMoments
 from elltwo.facts.problem import Penalty
 from elltwo.facts.rotated import Fold
-from elltwo.selecting.kfold import held_out_error, kfold
-from elltwo.selecting.search import grid, refine
+from elltwo.selecting.kfold import held_out_error
+from elltwo.selecting.registry import find_rule
+from elltwo.selecting.select import select
 from elltwo.tables.moments.dense import add_designs, subtract_designs
 from elltwo.tables.moments.gaps import Gaps
 
@@ -43,53 +45,65 @@ def nested(
     alphas: np.ndarray | None = None,
     per_target: bool = True,
     gaps: Gaps | None = None,
+    rule: str = "kfold",
+    one_se: bool = False,
 ) -> Nested:
-    """Nested K-fold: for each outer fold, λ by cross-validation over the other K − 1 folds.
+    """Nested K-fold: for each outer fold, λ by a rule over the other K − 1 folds.
 
     Inner fold j of outer fold k trains on everything but k and j, which is again a difference of
     moments. With K folds that is K² − K + K small eigenproblems and no row is read again. Missing values
     (``gaps``) are filled with the means of the training rows, inner or outer.
     Varma & Simon, BMC Bioinformatics 7 (2006) 91.
+
+    Parameters
+    ----------
+    alphas, per_target, one_se : as in `selecting.select`.
+    rule : K-fold over the inner folds, or a rule that reads the spectrum alone; with two folds none are left inside,
+        and GCV stands in for K-fold.
     """
-    total = add_designs(parts)
-    sums, ends, chosen = [], [], []
+    rule, one_se = within(rule, len(parts) - 1, one_se)
+    total, outer, chosen = add_designs(parts), [], []
     for k, held in enumerate(parts):
         train = subtract_designs(total, held)
-        inner = [
-            fold_of(subtract_designs(train, part), part, penalty, intercept, gaps)
-            for j, part in enumerate(parts)
-            if j != k
-        ]
-        outer = fold_of(train, held, penalty, intercept, gaps)
-        alpha = _choose(inner, outer, alphas, per_target)
-        chosen.append(alpha)
-        sums.append(_at_own_alpha(outer, alpha))
-        ends.append(held_out_error(outer, np.array([0.0, np.inf])))
-    weights = np.array([part.weight for part in parts])
-    means = np.array(sums) / weights[:, None]
+        outer.append(fold_of(train, held, penalty, intercept, gaps))
+        others = [part for j, part in enumerate(parts) if j != k]
+        several = others if len(others) > 1 else []
+        inner = [fold_of(subtract_designs(train, p), p, penalty, intercept, gaps) for p in several]
+        filled = train if gaps is None else gaps.moved(train, gaps.steps(train))
+        rotated = factor_moments(filled, penalty, intercept)
+        found = select(
+            rotated,
+            rule,
+            folds=inner or None,
+            alphas=alphas,
+            one_se=one_se,
+            per_target=per_target,
+            others=False,
+        )
+        chosen.append(found.alpha)
+    return nested_errors(outer, chosen)
+
+
+def within(rule: str, folds: int, one_se: bool) -> tuple[str, bool]:
+    """The rule, and whether its standard error is used, where so many folds are left: K-fold needs two, GCV none."""
+    lacking = folds < 2 and "folds" in find_rule(rule).needs
+    return ("gcv", False) if lacking else (rule, one_se)
+
+
+def nested_errors(outer: list[Fold], chosen: list[np.ndarray]) -> Nested:
+    """What choices of λ (t,), one per outer fold, are worth on the rows that each fold held out."""
+    weights = np.array([fold.weight for fold in outer])
+    sums = np.array([_at_own_alpha(fold, alpha) for fold, alpha in zip(outer, chosen, strict=True)])
+    ends = [held_out_error(fold, np.array([0.0, np.inf])) for fold in outer]
+    means = sums / weights[:, None]
     plain, baseline = np.sum(ends, axis=0) / weights.sum()
     return Nested(
-        error=np.sum(sums, axis=0) / weights.sum(),
+        error=sums.sum(axis=0) / weights.sum(),
         baseline=baseline,
         plain=plain,
         standard_error=means.std(axis=0, ddof=1) / np.sqrt(weights.size),
         alphas=np.array(chosen),
     )
-
-
-def _choose(inner: list[Fold], outer: Fold, alphas: np.ndarray | None, per_target: bool) -> np.ndarray:
-    points = grid(outer.s) if alphas is None else np.sort(alphas)
-
-    def score(a: np.ndarray) -> np.ndarray:
-        mean = kfold(inner, a).mean
-        return mean if per_target else mean.mean(axis=1, keepdims=True)
-
-    values = score(points)
-    if alphas is None:
-        best = refine(score, points, values).alpha
-    else:
-        best = points[np.argmin(values, axis=0)]
-    return np.broadcast_to(best, (outer.z.shape[1],))
 
 
 def _at_own_alpha(fold: Fold, alpha: np.ndarray) -> np.ndarray:

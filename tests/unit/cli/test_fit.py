@@ -319,8 +319,11 @@ def test_moments_give_the_fit_that_rows_give(capsys, tmp_path):
     assert "elltwo stats" in ran.err
 
 
-@pytest.mark.parametrize("alpha", [None, 5.0])
-def test_the_honest_error_from_moments_is_that_of_refits(alpha):
+@pytest.mark.parametrize(
+    ("alpha", "rule", "one_se"),
+    [(None, "kfold", False), (5.0, "kfold", False), (None, "kfold", True), (None, "gcv", False)],
+)
+def test_the_honest_error_from_moments_is_that_of_refits(alpha, rule, one_se):
     """Large tables take the way of moments; on a small one both ways give the same number."""
     from elltwo.cli import honest
     from elltwo.facts.problem import Penalty, Problem
@@ -330,7 +333,7 @@ def test_the_honest_error_from_moments_is_that_of_refits(alpha):
     weights = np.random.default_rng(0).uniform(0.5, 2.0, size=len(y))
     problem = Problem(X, y[:, None], weights, True, Penalty(standardize=True))
     folds = fold_ids(len(y), 5)
-    choice = honest.Choice("kfold", alpha)
+    choice = honest.Choice(rule, alpha, one_se)
     rows = honest.worth(problem, folds, choice, keep_predictions=False)
     moments = honest._from_moments(problem, folds, choice)
     assert rows.predictions is not None

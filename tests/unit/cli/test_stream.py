@@ -79,6 +79,7 @@ def same(found, expected):
         ("t.csv", ["--fold-column", "site", "--folds", "30"]),
         ("t.parquet", ["--drop", "site", "-t", "z"]),
         ("t.parquet", ["--drop", "site", "--one-se", "--no-standardize"]),
+        ("t.parquet", ["--drop", "site", "--folds", "2", "--one-se"]),
     ],
 )
 def test_the_stream_gives_the_fit_in_memory(capsys, folder, data, options):

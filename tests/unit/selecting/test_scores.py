@@ -239,3 +239,15 @@ def test_a_rule_without_what_it_needs_names_the_rules_that_work():
         select(rotated, "gcv", alphas=np.array([-1.0, 2.0]))
     with pytest.raises(InputError, match="at least 2 folds"):
         factor_folds(problem, np.zeros(20, dtype=int))
+
+
+@pytest.mark.parametrize(("rule", "count"), [("kfold", 2), ("gcv", 2), ("gcv", 3)])
+def test_rules_that_read_the_spectrum_choose_inside_each_outer_fold_and_gcv_does_where_no_fold_is_left(
+    rule, count
+):
+    problem = random_problem(9, 40, 5, t=1, penalty=Penalty(standardize=True))
+    folds = np.arange(40) % count
+    found = nested(fold_moments(problem, folds), problem.penalty, rule=rule, one_se=rule == "kfold")
+    for k in range(count):
+        inside = select(factor(rows_of(problem, folds != k)), "gcv", others=False).alpha
+        np.testing.assert_allclose(found.alphas[k], inside, rtol=1e-6)
