@@ -28,10 +28,6 @@ from elltwo.tables.reading.parquet import Part
 from elltwo.tables.reading.readers import Source, open_source, parts, raws
 from elltwo.tables.reading.samples import sample_table
 
-    64,
-    2**18,
-)  # few large row groups are cut into so many leaves, of so many rows at least,
-
 
 @dataclass(frozen=True)
 class Job:

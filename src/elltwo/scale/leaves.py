@@ -13,11 +13,8 @@ from elltwo.tables.remote import is_remote
 MOST_LEAVES = 256  # more would only make the forest deeper
 FEW_LEAVES = 16  # when one node of the tree is large
 LARGE_NODE = 64 * 2**20
-FINE_LEAVES, FINE_ROWS = (
-    64,
-    2**18,
-)  # few large row groups are cut into so many leaves, of so many rows at least,
-SMALL_NODE = 4 * 2**20  # where merging them costs little beside making them
+# Few large row groups are cut into so many leaves, of so many rows at least, where their sums cost little to merge.
+FINE_LEAVES, FINE_ROWS, SMALL_NODE = 64, 2**18, 4 * 2**20
 
 
 @dataclass(frozen=True)
