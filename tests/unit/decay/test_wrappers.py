@@ -114,12 +114,14 @@ def _worker(rank, port, queue):
         for p in wrapped.parameters():
             p.grad.zero_()
         before = {n: _local(p).clone() for n, p in held}
+        monitor = elltwo.Monitor(wrapped, optimizer, plan, every=1, spectra_every=0)
         optimizer.step()
+        seen = {n: (m["norm"], m["rotation"]) for n, m in monitor.records.records[-1]["tensors"].items()}
         shrink = {
             n: bool(torch.allclose(_local(p), before[n] * (1 - 0.01 * plan[n].strength), atol=1e-7))
             for n, p in held
         }
-        report[kind] = (same, all(shrink.values()), len(shrink), audited)
+        report[kind] = (same, all(shrink.values()), len(shrink), audited, seen)
     if rank == 0:
         queue.put(report)
     dist.barrier()
@@ -146,4 +148,8 @@ def test_ddp_and_fsdp2_shrink_what_the_plan_says_on_two_processes():
     assert [w.exitcode for w in workers] == [0, 0]
     report = queue.get()
     tensors = len(list(TinyGPT(qk_norm=True).parameters()))
-    assert report == {"ddp": (True, True, tensors, 0), "fsdp2": (True, True, tensors, 0)}
+    assert {k: r[:4] for k, r in report.items()} == dict.fromkeys(("ddp", "fsdp2"), (True, True, tensors, 0))
+    whole, sharded = report["ddp"][4], report["fsdp2"][4]
+    assert whole.keys() == sharded.keys()
+    for name, measured in whole.items():
+        assert sharded[name] == pytest.approx(measured, rel=1e-5, abs=1e-5, nan_ok=True)

@@ -56,9 +56,13 @@ class Index:
 
     @property
     def matrices(self) -> dict[str, torch.Tensor]:
-        """Weights that multiply: by the plan's roles, or every tensor of two dimensions or more without a plan."""
+        """Weights that multiply: by the plan's roles, or every tensor of two dimensions or more without a plan.
+
+        Sharded ones are left out: no rank holds the matrix.
+        """
         pairs = zip(self.names, self.tensors, self._rows, strict=True)
-        return {n: t for n, t, r in pairs if t.dim() >= 2 and (r is None or r.multiplicative)}
+        held = ((n, t, r) for n, t, r in pairs if not hasattr(t, "device_mesh"))
+        return {n: t for n, t, r in held if t.dim() >= 2 and (r is None or r.multiplicative)}
 
     def header(self) -> dict[str, Any]:
         """Per tensor: shape, group, role, invariance."""
@@ -89,5 +93,6 @@ class Index:
         for name, p in zip(self.names, self.tensors, strict=True):
             v = self._optimizer.state.get(p, {}).get("exp_avg_sq") if name in wanted else None
             if v is not None:
-                out[name] = (p * p * v.sqrt()).sum()
+                total = (p * p * v.sqrt()).sum()
+                out[name] = total.full_tensor() if hasattr(total, "full_tensor") else total
         return out

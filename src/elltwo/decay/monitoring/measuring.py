@@ -3,16 +3,18 @@
 A copy of the weights is made only on sampled steps, into buffers that are kept. Many weights take turns: a sample
 then copies one part of them, so that neither its time nor its memory is that of the whole model. On CPU each
 tensor is finished while it lies in cache; elsewhere the ``_foreach`` kernels are launched once for all tensors.
+Of sharded weights (FSDP2) each rank measures its own part, and the sums are added over the ranks.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
-__all__ = ["StepMeter", "turns_for"]
+__all__ = ["StepMeter", "local", "turns_for"]
 
 _AT_ONCE = 4_000_000
 _MOST_TURNS = 4
@@ -53,7 +55,7 @@ class StepMeter:
         weights = [self._weights[i] for i in self._parts[self._turn]]
         torch._foreach_copy_(self._buffers[self._turn], weights)
         at = [i for i, p in enumerate(self._owners) if p.grad is not None]
-        gradients = [_plain(p.grad) for p in self._owners if p.grad is not None]
+        gradients = [_plain(local(p.grad)) for p in self._owners if p.grad is not None]
         self._gradients = _placed(len(self._owners), 0.0, at, _squares(gradients, self._weights[0]))
 
     @torch.no_grad()
@@ -75,7 +77,7 @@ class StepMeter:
             squares = _squares([self._weights[i] for i in others], weight)
             weights[torch.tensor(others, device=weight.device)] = squares
         moved = [_placed(count, math.nan, part, values) for values in (step, along)]
-        return torch.stack([gradients.to(weights), *moved, weights])
+        return _over_ranks(torch.stack([gradients.to(weights), *moved, weights]), self._owners)
 
     def _around(self, part: list[int]) -> torch.Tensor:
         """‖Δ‖², ⟨w₁, Δ⟩, ‖w₁‖² of the copied tensors, shape (part, 3); the buffers are used up."""
@@ -95,13 +97,36 @@ class StepMeter:
 
     def _refresh(self) -> None:
         # A parameter's storage may have been replaced (load_state_dict(assign=True), .to(device)).
-        places = [(p.data_ptr(), p.device) for p in self._owners]
+        mine = [local(p) for p in self._owners]
+        places = [(p.data_ptr(), p.device) for p in mine]
         moved = places != self._places
         if moved:
             self._places, self._buffers = places, []
         # A weight that has no flat view is a flat copy, which is of this moment only.
         if moved or any(w.data_ptr() != place[0] for w, place in zip(self._weights, places, strict=True)):
-            self._weights = [_flat(p.detach()) for p in self._owners]
+            self._weights = [_flat(p.detach()) for p in mine]
+
+
+def local(t: torch.Tensor) -> torch.Tensor:
+    """This rank's part of a sharded tensor; any other as it is."""
+    part: torch.Tensor = t.to_local() if hasattr(t, "to_local") else t
+    return part
+
+
+def _over_ranks(sums: torch.Tensor, owners: list[torch.Tensor]) -> torch.Tensor:
+    """Sums of sharded tensors, added over the ranks that hold a part: one collective per mesh and layout."""
+    layouts: dict[Any, list[int]] = {}
+    for i, p in enumerate(owners):
+        sharded = tuple(q.is_shard() for q in getattr(p, "placements", ()))
+        if sharded:
+            layouts.setdefault((getattr(p, "device_mesh", None), sharded), []).append(i)
+    if layouts:
+        from torch.distributed.tensor import DTensor, Partial, Replicate
+
+        for (mesh, sharded), at in layouts.items():
+            placements = [Partial() if s else Replicate() for s in sharded]
+            sums[:, at] = DTensor.from_local(sums[:, at].contiguous(), mesh, placements).full_tensor()
+    return sums
 
 
 def _equal_parts(sizes: list[int], count: int) -> list[list[int]]:
