@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from threadpoolctl import threadpool_limits
-
 from elltwo.scale.job import Job, Leaf
 from elltwo.scale.passing import Counter, Watch, in_order
+from elltwo.scale.threads import one_thread
 from elltwo.tables.moments.forest import Node, add_node
 
 What = TypeVar("What")
@@ -35,7 +34,7 @@ def pass_again(
     """
     forest: dict[Node, Made] = {}
     seen = Counter(job, job.leaves, watch)
-    with threadpool_limits(1):  # around all threads, so that none lifts the limit while another works
+    with one_thread():  # around all threads, so that none lifts the limit while another works
         for leaf, found in in_order(lambda leaf: work(job, leaf, what, seen), list(job.leaves), threads):
             add_node(forest, (0, leaf.index), found, job.card.leaves, merge)
     [whole] = forest.values()

@@ -130,7 +130,7 @@ def _part_moments(
     X: Any, y: Any, weights: Any, first_row: int, rule: FoldRule, names: Sequence[str], t: int
 ) -> MixedMoments:
     """Moments of one partition."""
-    from threadpoolctl import threadpool_limits
+    from elltwo.scale.threads import one_thread
 
     y = np.asarray(y)
     if len(X) != len(y) or (weights is not None and len(weights) != len(y)):
@@ -144,7 +144,7 @@ def _part_moments(
         raise InputError(f"column {names[j]!r} has missing values: fill them first, or fit from files")
     g = Gatherer(names, (), rule.k)
     w = None if weights is None else np.asarray(weights, dtype=float)
-    with threadpool_limits(1):
+    with one_thread():
         for start in range(0, len(numbers), 16_384):
             rows = slice(start, min(start + 16_384, len(numbers)))
             folds = rule.by_row(first_row + start, rows.stop - start)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from elltwo.errors import UsageError
 from elltwo.factoring.centre import Centred, spread
@@ -17,6 +16,7 @@ from elltwo.facts.rotated import Fold, Rotated
 from elltwo.facts.spectrum import Origin
 from elltwo.scale.job import Job, Leaf, refuse_changed
 from elltwo.scale.passing import beside, fold_numbers
+from elltwo.scale.threads import one_thread
 from elltwo.shrinking.path import coefficients
 from elltwo.tables.columns.batches import Batcher
 from elltwo.tables.moments.design import DesignMap, design_map
@@ -35,7 +35,7 @@ def leaf_triangles(
     batcher = Batcher(job.plan)
     rows = job.arithmetic.block_rows
     out = Triangles.empty(job.rule.k, m.starts[-1])
-    with threadpool_limits(1):
+    with one_thread():
         for batch in iter_batches(job.source, job.plan, rows, only=leaf.parts, batcher=batcher):
             keep = ~np.isnan(batch.targets).any(axis=1)
             u = stored_rows(

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from elltwo.errors import UsageError
 from elltwo.facts.rotated import Rotated
@@ -19,6 +18,7 @@ from elltwo.facts.spectrum import DenseRows
 from elltwo.scale.arithmetic import BLOCK_BYTES
 from elltwo.scale.job import Job, Leaf, refuse_changed
 from elltwo.scale.passing import beside
+from elltwo.scale.threads import one_thread
 from elltwo.selecting.loo import LooSums, compress, leverages, loo_factors, loo_residuals, loo_sums
 from elltwo.tables.columns.batches import Batch, Batcher
 from elltwo.tables.folds import splitmix64
@@ -194,7 +194,7 @@ def leaf_looked(job: Job, leaf: Leaf, look: Look, seen: Callable[[int], None] | 
     found: list[KeptRows] = []
     rows = min(job.arithmetic.block_rows, max(FEWEST, BLOCK_BYTES // (8 * look.map.centre.size)))
     batches = iter_batches(job.source, job.plan, rows, only=leaf.parts, batcher=Batcher(job.plan))
-    with threadpool_limits(1):
+    with one_thread():
         for batch in batches:
             number, fit = look.map.rows(batch, job)
             if look.alphas.size:

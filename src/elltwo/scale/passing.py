@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from elltwo.errors import DataError
 from elltwo.scale.job import Job, refuse_changed
 from elltwo.scale.leaves import Leaf, runs
+from elltwo.scale.threads import one_thread
 from elltwo.tables.columns.batches import Batch, Batcher
 from elltwo.tables.columns.derived import derived_values
 from elltwo.tables.moments.file import read_moments, write_moments
@@ -70,7 +70,7 @@ def leaf_moments(job: Job, leaf: Leaf, seen: Callable[[int], None] | None = None
     )
     batcher = Batcher(plan, fleeting=True)
     left_out, rows = 0, job.arithmetic.block_rows
-    with threadpool_limits(1):
+    with one_thread():
         for batch in iter_batches(job.source, plan, rows, only=leaf.parts, batcher=batcher):
             left_out += _gather(gatherer, batch, job)
             if seen is not None:
@@ -145,7 +145,7 @@ def run_job(
     todo = [leaf for leaf in wanted if leaf.index not in done]
     seen = Counter(job, todo, watch)
     saved = time.monotonic()
-    with threadpool_limits(1):  # around all threads, so that none lifts the limit while another works
+    with one_thread():  # around all threads, so that none lifts the limit while another works
         for leaf, moments in in_order(lambda leaf: leaf_moments(job, leaf, seen), todo, threads):
             add_node(forest, (0, leaf.index), moments, job.card.leaves)
             if checkpoint is not None and time.monotonic() - saved >= save_seconds:

@@ -36,7 +36,7 @@ def moments_of(
     InputError
         A target that is not a column, columns that are not numbers, missing values.
     """
-    from threadpoolctl import threadpool_limits
+    from elltwo.scale.threads import one_thread
 
     wanted = [y] if isinstance(y, str) else list(y) if isinstance(y, (list, tuple)) else []
     helpers = [] if sample_weight is None else [sample_weight]
@@ -56,7 +56,7 @@ def moments_of(
             break
     rule = FoldRule.choose(folds, seed, rows) if isinstance(folds, int) else folds
     gatherer, at = Gatherer(names, (), rule.k), 0
-    with threadpool_limits(1):
+    with one_thread():
         for block in chain(ahead, stream):
             weights = block[:, -1] if helpers else None
             gatherer.add(block[:, : len(names)], (), (), rule.by_row(at, len(block)), weights)
