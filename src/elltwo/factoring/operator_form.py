@@ -6,15 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from scipy import fft
 
 from elltwo.errors import InputError
 from elltwo.factoring.difference_form import DifferenceForm, form_of
 from elltwo.factoring.golub_kahan import Lift, OperatorForm
+from elltwo.factoring.sparse_form import sparse_lift
 from elltwo.factoring.svd import free_block
 from elltwo.operators import DifferenceOperator, as_operator
 
-SMALL = 2500  # unknowns up to which a general L is decomposed densely
+SMALL = (
+    2500  # unknowns up to which a general L is decomposed densely; beyond, LᵀL is factored as a sparse matrix
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def operator_form(A: Any, L: Any = None) -> OperatorForm:
     Raises
     ------
     InputError
-        If L is general and there are more than SMALL unknowns.
+        If L is zero or, with more than SMALL unknowns, dense.
     """
     m, n = A.shape
     if L is None:
@@ -89,10 +93,13 @@ def _lift(L: Any, n: int) -> tuple[Lift, int, np.ndarray]:
         isinstance(L, DifferenceOperator) and L.kind == "differences" and L.edge == "free" and L.order <= 2
     )
     if n > SMALL and not summed:
-        raise InputError(
-            f"a general L on {n} unknowns cannot be brought into standard form here (at most {SMALL}): "
-            "use differences, gradient or laplacian, or make the unknowns y = L x part of the operator"
-        )
+        if isinstance(L, DifferenceOperator) and L.order > 2:
+            raise InputError(
+                f"differences of order {L.order} on {n} points lose all digits of their smooth directions: "
+                "use order 1 or 2"
+            )
+        large = sparse_lift(sp.csr_array(L.matrix) if isinstance(L, DifferenceOperator) else operator)
+        return large, operator.shape[0], large.null
     form = form_of(L if isinstance(L, DifferenceOperator) else operator, n)
     assert isinstance(form, DifferenceForm) or form.null is not None
     return FormLift(form), form.size, form.null
