@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,11 +22,11 @@ from elltwo.scale.exact import triangle_folds, triangle_rotated
 from elltwo.scale.folding import Folding, refuse_empty_folds
 from elltwo.scale.leaving import RowFacts, Seen, Sweep, choose_by_leaving_out
 from elltwo.scale.looking import RowMap
+from elltwo.scale.predicting import Effects
 from elltwo.selecting.registry import find_rule
 from elltwo.selecting.select import select
 from elltwo.shrinking.path import shrink
-from elltwo.tables.columns.batches import Batch, Batcher
-from elltwo.tables.encode import expand
+from elltwo.tables.columns.batches import Batcher
 from elltwo.tables.moments.design import DesignMap, design_map
 from elltwo.tables.moments.foldrule import FoldRule
 from elltwo.tables.moments.mixed import MixedMoments
@@ -52,6 +52,7 @@ class MomentFit:
     map : how the design came from the stored columns, imputed values included.
     rule : which fold a row was in.
     rows, left_out : rows used, and rows left out because a target was missing.
+    effects : what each column of a row adds to its predictions.
     notes : sentences about what was done.
     folding : what the folds were made of; nested ones are made of it too.
     looked : rows that a second pass kept, at the chosen λ; None without one.
@@ -68,6 +69,7 @@ class MomentFit:
     rule: FoldRule
     rows: int
     left_out: int
+    effects: Effects = field(repr=False)
     notes: tuple[str, ...] = ()
     folding: Folding | None = field(default=None, repr=False)
     looked: RowFacts | None = field(default=None, repr=False)
@@ -88,18 +90,9 @@ class MomentFit:
 
     def predict(self, source: object) -> np.ndarray:
         """(n, t) predictions for every row of a table, read in little memory."""
-        found = [self._rows(batch) @ self.coef + self.intercept for batch in self._batches(source)]
+        batcher = Batcher(self.plan, "grow", targets=False, helpers=False)
+        found = [self.effects.predict(batch) for batch in iter_batches(source, self.plan, batcher=batcher)]
         return np.concatenate(found) if found else np.empty((0, self.coef.shape[1]))
-
-    def _batches(self, source: object) -> Iterator[Batch]:
-        batcher = Batcher(self.plan, "closed", targets=False, helpers=False)
-        return iter_batches(source, self.plan, batcher=batcher)
-
-    def _rows(self, batch: Batch) -> np.ndarray:
-        """Design rows (n, p) of a batch."""
-        X = np.empty((batch.rows, len(self.names)))
-        expand(batch, self.plan, X)
-        return X
 
     @property
     def means(self) -> np.ndarray:
@@ -179,6 +172,7 @@ def fit_set(
         rule=moments.rule,
         rows=m.count,
         left_out=m.left_out,
+        effects=Effects.of(m, plan, design, solution.coef, solution.intercept),
         folding=folding if folds and triangles is None else None,
         looked=None if seen is None else seen.facts(solution.alpha),
         notes=tuple(dict.fromkeys((*_notes(m, moments.rule, rotated, solution), *plan.notes, *made))),

@@ -235,3 +235,45 @@ def test_a_near_singular_design_is_told_how_many_digits_are_left():
     table["x4"] = table.x0 + 1e-6 * table.x1
     fit = fit_moments(table, "y", alpha=0.0)
     assert any("--solver qr" in note for note in fit.notes)
+
+
+RECIPES = {
+    "constant": Recipe(impute=0.0),
+    "no indicators": Recipe(indicators=False),
+    "reference": Recipe(reference="first"),
+    "no missing level": Recipe(missing_level="zeros"),
+    "commonest level": Recipe(missing_level="mode"),
+    "rare levels together": Recipe(min_count=120),
+    "few levels": Recipe(max_levels=2),
+    "a column less": Recipe(drop=("x1", "e")),
+    "scaled numbers": Recipe(standardize="numbers"),
+    "scaled columns": Recipe(standardize="all"),
+}
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=list(RECIPES))
+def test_predictions_follow_the_recipe(recipe):
+    table = frame(600)
+    fit = fit_moments(table, "y", alpha=1.0, recipe=recipe)
+    residual = table.y.to_numpy() - fit.predict(table)[:, 0]
+    assert fit.solution.rss[0] == pytest.approx(residual @ residual, rel=1e-10)
+
+
+def test_levels_merged_after_the_pass_are_predicted_as_one():
+    table = frame(600)
+    first, second = sorted(table.c.dropna().unique())[:2]
+    fit = fit_moments(table, "y", alpha=1.0, recipe=Recipe(merge={"c": {first: second}}))
+    swapped = table.assign(c=table.c.astype(object).replace({first: second}))
+    np.testing.assert_allclose(fit.predict(table), fit.predict(swapped), rtol=1e-12)
+
+
+@pytest.mark.parametrize("cap", [1000, 4])
+def test_new_levels_and_new_gaps_are_predicted_as_the_plan_encodes_them(cap):
+    table = frame(600).assign(g=np.arange(600) % 11)
+    table["g"] = "g" + table.g.astype(str)
+    fit = fit_moments(table, "y", alpha=1.0, max_levels=cap)
+    new = frame(50, seed=9).assign(g=["g3", "unheard", None, "g10", "g7"] * 10)
+    new.loc[3, "x0"] = np.nan
+    new["c"] = new.c.astype(object).where(new.index % 7 > 0, "never seen")
+    X = design(new, fit.plan, fit=False).X
+    np.testing.assert_allclose(fit.predict(new), X @ fit.coef + fit.intercept, rtol=1e-9, atol=1e-12)
