@@ -54,14 +54,32 @@ def mapped(
     of x − c and y − c: their means are small numbers and lose nothing where c is 1e8 spreads away.
     """
     t = np.asarray(targets, dtype=np.intp)
-    pick = sparse.csc_array((np.ones(t.size), (1 + t, np.arange(t.size))), shape=(G.shape[0], t.size))
-    T = sparse.csc_array(sparse.hstack([design.T[:, np.flatnonzero(keep)], pick]))
-    half = np.asarray(T.T @ G)
-    shift = np.zeros(T.shape[1]) if relative else np.concatenate([design.shift[keep], m.shift[t]])
-    second = np.asarray(T.T @ half.T)
+    half, second = _congruence(_beside_targets(design.T, keep, t), G)
+    shift = np.zeros(len(half)) if relative else np.concatenate([design.shift[keep], m.shift[t]])
     whole = Moments(rows, float(G[0, 0]), shift, half[:, 0], (second + second.T) / 2)
     p = int(keep.sum())
     return split(whole, np.arange(p), np.arange(p, p + t.size))
+
+
+def _beside_targets(T: sparse.csc_array, keep: np.ndarray, targets: np.ndarray) -> sparse.csc_array:
+    """Columns ``keep`` of T, and one that picks each target."""
+    T = T if keep.all() else T[:, np.flatnonzero(keep)]
+    ends = T.indptr[-1] + 1 + np.arange(targets.size)
+    entries = (
+        np.concatenate([T.data, np.ones(targets.size)]),
+        np.concatenate([T.indices, 1 + targets]),
+        np.concatenate([T.indptr, ends]),
+    )
+    return sparse.csc_array(entries, shape=(T.shape[0], T.shape[1] + targets.size))
+
+
+def _congruence(T: sparse.csc_array, G: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """TᵀG and TᵀGT; where every column of T has one entry, they are picked and scaled."""
+    if np.all(np.diff(T.indptr) == 1):
+        half = G[T.indices] * T.data[:, None]
+        return half, half[:, T.indices] * T.data
+    half = np.asarray(T.T @ G)
+    return half, np.asarray(T.T @ half.T)
 
 
 @dataclass(frozen=True)
