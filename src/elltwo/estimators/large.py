@@ -82,6 +82,8 @@ class SparseRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         for name, value, least in (used, ("n_alphas", self.n_alphas, 1)):
             if not isinstance(value, int | np.integer) or value < least:
                 raise InputError(f"{name} must be a whole number of at least {least}; got {value!r}")
+        if isinstance(self.tol, str) or not 0 < self.tol < 1:
+            raise InputError(f"tol is a relative residual between 0 and 1; got {self.tol!r}")
         X, y = validate_data(self, X, y, accept_sparse="csr", multi_output=True, y_numeric=True, dtype=float)
         b = np.asarray(y, dtype=float).reshape(len(y), -1)
         w = (
@@ -89,8 +91,11 @@ class SparseRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
             if sample_weight is None
             else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         )
+        if w is not None and not w.all():  # a row of weight 0 is no row, and no rule may count it
+            live = np.flatnonzero(w)
+            X, b, w = X[live], b[live], w[live]
         auto = isinstance(self.alphas, str) and self.alphas == "auto"
-        alphas = self._grid(X, w) if auto else np.sort(np.asarray(self.alphas, dtype=float))
+        alphas = self._grid(X, w) if auto else self._given()
         found = self._score(X, b, w, alphas)
         self._keep(found, b.shape[1], 1 if np.ndim(y) == 1 else 2)
         self._kept = self._facts(found, X)
@@ -138,6 +143,17 @@ class SparseRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
             columns=largest,
             path=found.path.coef[:, largest, 0],
         )
+
+    def _given(self) -> np.ndarray:
+        """The strengths asked for, ascending."""
+        alphas = np.atleast_1d(
+            np.asarray([np.nan] if isinstance(self.alphas, str) else self.alphas, dtype=float)
+        )
+        if alphas.ndim != 1 or not alphas.size or not np.all((alphas > 0) & np.isfinite(alphas)):
+            raise InputError(
+                f"alphas must be 'auto' or finite strengths > 0, which conjugate gradients need; got {self.alphas!r}"
+            )
+        return np.sort(alphas)
 
     def _grid(self, X: Any, w: np.ndarray | None) -> np.ndarray:
         """From a thousandth of the mean squared singular value to ten times the largest column's."""

@@ -79,3 +79,32 @@ def test_an_unknown_rule_is_refused():
 def test_a_count_that_is_too_small_is_refused(options):
     with pytest.raises(InputError, match="at least"):
         SparseRidgeCV(**options).fit(sparse.eye_array(6, format="csr"), np.arange(6.0))
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"alphas": [0.0, 1.0]}, "finite strengths > 0"),
+        ({"alphas": [np.inf]}, "finite strengths > 0"),
+        ({"alphas": "few"}, "must be 'auto' or"),
+        ({"alphas": []}, "must be 'auto' or"),
+        ({"tol": 0}, "relative residual between 0 and 1; got 0"),
+        ({"tol": "small"}, "relative residual"),
+    ],
+)
+def test_strengths_and_tolerances_that_cannot_be_met_are_refused(options, sentence):
+    with pytest.raises(InputError, match=sentence):
+        SparseRidgeCV(**options).fit(sparse.eye_array(6, format="csr"), np.arange(6.0))
+
+
+@pytest.mark.parametrize("rule", ["gcv", "kfold"])
+def test_rows_of_weight_zero_are_as_if_they_were_not_there(rule):
+    rng = np.random.default_rng(0)
+    A = sparse.random_array((300, 80), density=0.1, rng=rng, format="csr")
+    b, w = A @ rng.normal(size=80) + rng.normal(size=300), rng.uniform(0.1, 1, 300)
+    w[::3], b[::3] = 0, 99
+    live = w > 0
+    whole = SparseRidgeCV(rule=rule).fit(A, b, w)
+    part = SparseRidgeCV(rule=rule).fit(A[live], b[live], w[live])
+    assert whole.alpha_ == part.alpha_
+    np.testing.assert_array_equal(whole.coef_, part.coef_)
