@@ -10,25 +10,18 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from elltwo.errors import UsageError, unknown_option
+from elltwo.errors import UsageError
 from elltwo.estimators.kernel import KernelRidge, checked, kernel_of
+from elltwo.estimators.kernel_choosing import optimized, refuse
 from elltwo.estimators.kernel_posterior import KernelRows, amplitude, features_variance, kernel_variance
-from elltwo.estimators.kernels import (
-    Kernel,
-    approximation_error,
-    gamma_family,
-    gamma_starts,
-    transformer_of,
-)
+from elltwo.estimators.kernels import Kernel, approximation_error, transformer_of
 from elltwo.factoring.kernel import factor_kernel, factor_kernel_values
 from elltwo.laws.ridge import leftover
 from elltwo.selecting import select
-from elltwo.selecting.joint import OBJECTIVES, best_starts, optimize_kernel, weighted
 from elltwo.selecting.registry import find_rule
 from elltwo.shrinking import shrink
 from elltwo.shrinking.direct import solve_kernel
 
-APPROXIMATIONS = (None, "nystroem", "fourier")
 LOST = {"nystroem": "tr K lost", "fourier": "‖K‖ wrong"}
 
 
@@ -92,21 +85,15 @@ class KernelRidgeCV(KernelRidge):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> KernelRidgeCV:
         """Choose the strength, then solve; X (n, p) or, precomputed, (n, n); y (n,) or (n, t)."""
-        if self.approximation not in APPROXIMATIONS:
-            raise unknown_option("approximation", self.approximation, APPROXIMATIONS)
-        if "folds" in find_rule(self.rule).needs:
-            raise UsageError(
-                "kernel ridge has no folds: use rule='loo', which is exact, or GridSearchCV(KernelRidge())"
-            )
         self.X_fit_, b, root, single = checked(self, X, y, sample_weight)
+        refuse(self, b.shape[0])
         self.gamma_ = self.gamma
         self._live = slice(None) if root is None or root.all() else np.flatnonzero(root)
         X, b, root = self._rows(), b[self._live], None if root is None else root[self._live]
         self.approximation_error_: float | None = None
         if self.parameters == "optimize":
-            self.gamma_ = self._optimized_gamma(X, b, root)
-        elif self.parameters != "fixed":
-            raise unknown_option("parameters", self.parameters, ("fixed", "optimize"))
+            self.joint_ = optimized(kernel_of(self), X, b, root, self.rule)
+            self.gamma_ = float(np.exp(self.joint_.parameters[0]))
         if self.approximation is not None:
             self._fit_features(X, b, root)
         else:
@@ -234,24 +221,6 @@ class KernelRidgeCV(KernelRidge):
         self.amplitude_ = amplitude(self.rotated_, alpha)
         left = leftover(self.rotated_.spectrum.s, alpha)
         self.sigma2_ = (self.rotated_.rest + np.sum(left * self.rotated_.z**2, axis=0)) / b.shape[0]
-
-    def _optimized_gamma(self, X: Any, b: np.ndarray, root: np.ndarray | None) -> float:
-        if self.approximation is not None:
-            raise UsageError(
-                "parameters='optimize' works on the whole kernel: leave approximation out, or choose gamma on some "
-                "of the rows and pass it"
-            )
-        rule = find_rule(self.rule).name
-        if rule not in OBJECTIVES:
-            raise unknown_option("rule for kernel parameters", rule, OBJECTIVES)
-        kernel = kernel_of(self)
-        kernels = gamma_family(kernel, X)
-        starts = best_starts(kernels, b, np.log(gamma_starts(kernel, X)), rule, root)
-        if root is not None:
-            kernels, b = weighted(kernels, root), root[:, None] * b
-        tried = [optimize_kernel(kernels, b, s.parameters, s.log_alpha, rule) for s in starts]
-        self.joint_ = min(tried, key=lambda joint: joint.value)
-        return float(np.exp(self.joint_.parameters[0]))
 
     def _features(self, X: Any) -> np.ndarray:
         return np.asarray(self._transformer.transform(X))
