@@ -16,6 +16,7 @@ from elltwo.estimators.kernel_choosing import optimized, refuse
 from elltwo.estimators.kernel_posterior import KernelRows, amplitude, features_variance, kernel_variance
 from elltwo.estimators.kernels import Kernel, approximation_error, transformer_of
 from elltwo.factoring.kernel import factor_kernel, factor_kernel_values
+from elltwo.facts.finding import Finding
 from elltwo.laws.ridge import leftover
 from elltwo.selecting import select
 from elltwo.selecting.registry import find_rule
@@ -140,6 +141,12 @@ class KernelRidgeCV(KernelRidge):
         draw = import_module("elltwo.reporting.figures").draw
         facts = {"rotated": self.rotated_, "selection": self.selection_, "solution": self.solution_}
         return draw("selection", **facts)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What a person should know about the choice of λ: codes, numbers, sentences, remedies (first target)."""
+        check_is_fitted(self)
+        look = import_module("elltwo.reporting.spectral").choice_findings
+        return tuple(look(self.rotated_, self.solution_, self.selection_))
 
     def write_report(self, path: str | os.PathLike[str], title: str = "Kernel ridge regression") -> None:
         """Write a page: λ and why, the rules' curves, the Picard plot and the findings (first target).

@@ -66,8 +66,7 @@ def collect_spectral(
     answer : (n,) or (h, w), the unknowns to draw; None draws none.
     """
     alpha = float(solution.alpha[0])
-    view = View.of(rotated, solution, selection)
-    found = [f for check in CHECKS for f in check.look(view)] if findings is None else findings
+    found = choice_findings(rotated, solution, selection) if findings is None else findings
     spectrum = rotated.spectrum
     curve = for_figure("selection", rotated=rotated, solution=solution, selection=selection)
     speaks = bool(np.any(rotated.z[:, 0]))  # else there is no direction, or the data are zero
@@ -83,6 +82,12 @@ def collect_spectral(
         "solution": None if answer is None else _thinned(answer),
     }
     return {**curve, **plain(report)}
+
+
+def choice_findings(rotated: Rotated, solution: Solution, selection: Selection) -> list[Finding]:
+    """What `elltwo.diagnosing.choice` says about the choice of λ, for the first target."""
+    view = View.of(rotated, solution, selection)
+    return [f for check in CHECKS for f in check.look(view)]
 
 
 def spectral_html(report: dict[str, Any]) -> str:

@@ -189,6 +189,27 @@ def test_mean_and_deviation_are_the_gaussian_process_posterior(diabetes):
         assert likelihood.log_marginal_likelihood_value_ < process.log_marginal_likelihood_value_
 
 
+def test_with_weights_the_posterior_is_that_of_noise_of_their_variances():
+    X, y, w = noisy_sine()
+    model = KernelRidgeCV(gamma=1.0).fit(X, y, w)
+    amplitude, noise = float(model.amplitude_[0]), float(model.sigma2_[0])
+    process = GaussianProcessRegressor(
+        ConstantKernel(amplitude) * RBF(np.sqrt(0.5)), alpha=noise / w, optimizer=None
+    )
+    mean, std = process.fit(X, y).predict(X[:9] + 0.1, return_std=True)
+    mine, deviation = model.predict(X[:9] + 0.1, return_std=True)
+    np.testing.assert_allclose(mine, mean, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(deviation, std, rtol=1e-7)
+
+
+def test_what_is_unsure_about_the_choice_is_told():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    noise = KernelRidgeCV(gamma=0.1).fit(X, np.random.default_rng(1).normal(size=60))
+    sharp = KernelRidgeCV([1e-3, 1e3], gamma=0.5).fit(X, np.sin(X[:, 0]))
+    assert noise.findings()
+    assert "edge-of-grid" in {f.code for f in sharp.findings()}
+
+
 def test_features_approach_the_kernel_and_say_what_they_cost(diabetes):
     X, y = diabetes
     exact = KernelRidgeCV(gamma=0.01).fit(X, y)
