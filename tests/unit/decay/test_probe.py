@@ -337,3 +337,25 @@ def test_an_integer_parameter_does_not_stop_the_probe():
     assert plan["conv.weight"].scale_invariant == "proven"
     assert plan["order"].strength == 0
     assert not plan.notes
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_small_layer_of_relus_that_is_off_at_one_point_is_not_called_dead(seed):
+    class Squeeze(nn.Module):
+        """A gate of two hidden ReLUs: off for the whole batch at about a quarter of all generic points."""
+
+        def __init__(self):
+            super().__init__()
+            self.into, self.down, self.up, self.head = (
+                nn.Linear(a, b) for a, b in ((3, 6), (6, 2), (2, 6), (6, 2))
+            )
+
+        def forward(self, x):
+            h = self.into(x).relu()
+            gate = self.up(self.down(h.mean(0, keepdim=True)).relu()).sigmoid()
+            return self.head(h * gate)
+
+    torch.manual_seed(seed)
+    plan = decay_plan(Squeeze(), torch.randn(8, 3))
+    assert not any(r.dead for r in plan)
+    assert plan["down.weight"].strength > 0

@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 from elltwo.decay.seeing.calling import Forward, checked_call, differentiable, map_tensors
 from elltwo.decay.seeing.keeping import as_trained, kept
 from elltwo.decay.seeing.ops import op_name
+from elltwo.facts.decayrow import MULTIPLICATIVE
 
 # Small enough to leave 1e-10 of a variance of 1e-4, large enough that a constant channel (variance zero)
 # does not multiply rounding errors by more than 1e7.
@@ -41,6 +42,7 @@ class Experiment:
     seed: int = 0
     dtype: torch.dtype = torch.float64
     exact_eps: bool = False
+    mirrored: bool = False
 
     @contextmanager
     def prepared(self) -> Iterator[Experiment]:
@@ -50,7 +52,7 @@ class Experiment:
             _convert(self.model, self.dtype)
             for p in self.model.parameters():
                 if id(p) in self.roles:
-                    p.data = moved(p.data, self.roles[id(p)])
+                    p.data = moved(-p.data if self._turns(p) else p.data, self.roles[id(p)])
             if not self.exact_eps:
                 _shrink_eps(self.model)
             with torch.enable_grad():
@@ -61,6 +63,10 @@ class Experiment:
         torch.manual_seed(self.seed + 1)
         with nullcontext() if self.exact_eps else _Exact():
             return differentiable(checked_call(self.model, self.batch, self.forward, self.loss))
+
+    def _turns(self, p: torch.Tensor) -> bool:
+        """Weights change sign at the mirrored point; gains, tables and shifts stay where they live."""
+        return self.mirrored and p.is_floating_point() and self.roles[id(p)] in MULTIPLICATIVE
 
     def _like(self, tensor: torch.Tensor) -> torch.Tensor:
         kind = precise(tensor, self.dtype)

@@ -19,6 +19,7 @@ TOLERANCE = 1e-6  # models that cast to float32 inside their norm leave 2e-7; al
 SINGLE_TOLERANCE = 1e-4  # when the model runs in float32 only; then never called "proven"
 CANDIDATE = 5e-2  # below this it may be invariance up to a literal eps: scale it up and look again
 ENLARGED = 100.0
+MORE_LOOKS = 3
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ def prove(
     attempt: Experiment | None = experiment
     while attempt is not None:
         try:
-            return replace(_prove_at(attempt, tensors, cotangents, axes or {}), notes=tuple(notes))
+            first = _prove_at(attempt, tensors, cotangents, axes or {})
+            proofs = _looked_again(first.proofs, attempt, tensors, cotangents, axes or {})
+            return Probe(proofs, tuple(notes))
         except _NotFinite:
             notes.append(f"The outputs are not finite in {_kind(attempt)} at the probed point.")
             attempt = replace(attempt, roles={}) if attempt.roles else None
@@ -67,6 +70,33 @@ def prove(
             attempt = replace(attempt, dtype=torch.float32) if attempt.dtype == torch.float64 else None
     notes.append("Scale invariance is unknown for this model; roles stand.")
     return Probe({n: Proof("unknown") for n in tensors}, tuple(notes))
+
+
+def _looked_again(
+    proofs: Mapping[str, Proof],
+    experiment: Experiment,
+    tensors: Mapping[str, torch.Tensor],
+    cotangents: int,
+    axes: Mapping[str, int],
+) -> dict[str, Proof]:
+    """Dead weights are probed at other generic points: a small layer of ReLUs may be off at one by chance.
+
+    The given point decides much of what is off, so that the first and third look turn the signs of weights.
+
+    Where only vectors are dead (a bias in front of a norm), no layer is off, and one look is enough.
+    """
+    out = dict(proofs)
+    for look in range(1, MORE_LOOKS + 1):
+        dead = [n for n, p in out.items() if p.dead]
+        if not experiment.roles or not any(tensors[n].dim() > 1 for n in dead):
+            break
+        elsewhere = replace(experiment, seed=experiment.seed + 1000 * look, mirrored=look % 2 == 1)
+        try:
+            found = _prove_at(elsewhere, tensors, cotangents, axes).proofs
+        except _NotFinite:
+            continue
+        out |= {n: found[n] for n in dead if not found[n].dead}
+    return out
 
 
 class _NotFinite(ArithmeticError):
