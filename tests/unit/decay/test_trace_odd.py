@@ -222,3 +222,16 @@ def test_two_trained_maps_in_a_row_beside_a_trained_one_are_no_adapter():
             return self.base(x) + self.B(self.A(x))
 
     assert "adapter" not in {r.role for r in decay_plan(Wide(), torch.randn(6, 3))}
+
+
+def test_prototypes_compared_by_their_cosine_are_directions_and_proven_scale_invariant():
+    class Prototypes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.features, self.prototypes = nn.Linear(6, 8), nn.Parameter(torch.randn(5, 8))
+
+        def forward(self, x):
+            return 10.0 * F.cosine_similarity(self.features(x)[:, None], self.prototypes[None], dim=-1)
+
+    row = decay_plan(Prototypes(), torch.randn(7, 6))["prototypes"]
+    assert (row.role, row.scale_invariant) == ("weight-norm direction", "proven")

@@ -26,6 +26,8 @@ def role_in_slot(
     """
     if slot in ("weight", "left", "right", "factor of a product"):
         return _weight_role(op, flags)
+    if op == "cosine_similarity":
+        return _weight_role(op, flags | {"direction"})
     if slot == "rows":
         return "table" if fixed_index else "embedding"
     if slot == "scale":
