@@ -16,6 +16,10 @@ from elltwo.tables.source import Origin, Raw
 if TYPE_CHECKING:
     import pyarrow as pa
 
+AHEAD, AHEAD_BYTES = (
+    4,
+    2**25,
+)  # batches that are decoded together, which is a sixth cheaper; and at most so many bytes
 BUFFER = 65536  # a small buffered stream: with pre-buffering a reader ends up holding the whole file
 
 
@@ -108,10 +112,11 @@ class OpenFile:
         if stream is None or stream.key != key or stream.start > part.skip:
             reader = self.reader(part.file, dictionaries)
             groups = [part.row_group]
-            stream = _Stream(
-                key, reader.iter_batches(rows, row_groups=groups, columns=columns, use_threads=False)
-            )
-        yield from stream.take(part.skip, None if part.rows is None else part.skip + part.rows)
+            ahead = rows * max(1, min(AHEAD, AHEAD_BYTES // (8 * rows * max(len(columns), 1))))
+            batches = reader.iter_batches(ahead, row_groups=groups, columns=columns, use_threads=False)
+            stream = _Stream(key, batches)
+        for batch in stream.take(part.skip, None if part.rows is None else part.skip + part.rows):
+            yield from (batch.slice(at, rows) for at in range(0, batch.num_rows, rows))
         self._stream = stream
 
 

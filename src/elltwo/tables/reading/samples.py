@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from elltwo.errors import DataError
 from elltwo.tables.missing import spellings
 from elltwo.tables.reading import csv
-from elltwo.tables.reading.parquet import OpenFile
+from elltwo.tables.reading.parquet import AHEAD, OpenFile
 from elltwo.tables.reading.readers import Source, parts, raws
 from elltwo.tables.reading.storage import Storage, judge_cells, sample_cells
 from elltwo.tables.source import Origin, Table
@@ -67,10 +68,11 @@ def _blocks(source: Source, storage: Storage) -> pa.Table:
     picked = every[:: max(1, -(-len(every) // PLACES))]
     found, opened = [], OpenFile()
     for part in picked:
-        raw = next(raws(source, source.names, storage, ROWS, [replace(part, first_row=0)], opened), None)
-        if raw is None:
+        stream = raws(source, source.names, storage, ROWS // AHEAD, [replace(part, first_row=0)], opened)
+        head = [raw.table for raw in islice(stream, AHEAD)]
+        if not head:
             raise DataError(f"{part.file.short} holds fewer rows than it says: write or copy it again")
-        found.append(raw.table)
+        found += head
     if not found:
         raise DataError(f"{source.name} has columns and no rows")
     return pa.concat_tables(found, promote_options="permissive")
