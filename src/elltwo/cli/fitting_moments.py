@@ -59,7 +59,7 @@ def facts(found: Any, data: str, asked: Asked) -> Fitted:
     lower, upper = intervals(found.rotated, found.solution)
     spread = np.sqrt(np.maximum(d.yy / d.weight - (d.first_y / d.weight) ** 2, 0.0))
     notes = list(found.notes)
-    if found.selection is not None and found.selection.rule == "loo":
+    if found.selection is not None and found.selection.rule == "loo" and found.honest is None:
         notes.insert(
             0, "the honest error was measured with λ chosen by K-fold inside each part, which costs no pass"
         )
@@ -90,7 +90,7 @@ def _worth(found: Any, asked: Asked) -> Worth | None:
     rule = "given" if found.selection is None else found.selection.rule
     rule = "kfold" if rule == "loo" else rule  # the other folds' rows are not read again to leave one out
     alpha = found.solution.alpha if found.selection is None else None
-    nested = found.folding.nested(rule, alpha, one_se=asked.one_se)
+    nested = found.honest or found.folding.nested(rule, alpha, one_se=asked.one_se)
     fitted = np.sqrt(nested.error)
     spread = nested.standard_error / np.where(fitted > 0, 2 * fitted, np.inf)
     errors = Errors(fitted, np.sqrt(nested.plain), np.sqrt(nested.baseline), spread)

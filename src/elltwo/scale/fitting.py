@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -20,9 +19,19 @@ from elltwo.facts.solution import Solution
 from elltwo.facts.spectrum import Origin, Spectrum
 from elltwo.scale.exact import triangle_folds, triangle_rotated
 from elltwo.scale.folding import Folding, refuse_empty_folds
-from elltwo.scale.leaving import RowFacts, Seen, Sweep, choose_by_leaving_out
+from elltwo.scale.leaving import (
+    MOST_REPEATED,
+    Outer,
+    RowFacts,
+    Seen,
+    Sweep,
+    honest_error,
+    look_together,
+    outer_folds,
+)
 from elltwo.scale.looking import RowMap
 from elltwo.scale.predicting import Effects
+from elltwo.selecting.nested import Nested
 from elltwo.selecting.registry import find_rule
 from elltwo.selecting.select import select
 from elltwo.shrinking.path import shrink
@@ -56,6 +65,7 @@ class MomentFit:
     notes : sentences about what was done.
     folding : what the folds were made of; nested ones are made of it too.
     looked : rows that a second pass kept, at the chosen λ; None without one.
+    honest : the error of choosing λ by leave-one-out, where rows are so few that it was done again in every fold.
     """
 
     plan: TablePlan
@@ -73,6 +83,7 @@ class MomentFit:
     notes: tuple[str, ...] = ()
     folding: Folding | None = field(default=None, repr=False)
     looked: RowFacts | None = field(default=None, repr=False)
+    honest: Nested | None = field(default=None, repr=False)
 
     @property
     def spectrum(self) -> Spectrum:
@@ -157,7 +168,16 @@ def fit_set(
     whole = mapped(m, G, m.count, design, positions, np.ones(len(design.features), dtype=bool))
     rotated, folds = _factored(folding, design, whole, None if triangles is None else triangles(m))
     seen = None if sweep is None else Seen(RowMap.of(m, design, rotated, positions), sweep)
-    selection = None if alpha is not None else _selected(rotated, folds, rule, alphas, one_se, seen)
+    by_loo = seen is not None and alpha is None and rule is not None and find_rule(rule).name == "loo"
+    points = None if alphas is None else np.asarray(alphas, dtype=float)
+    outer: list[Outer] = []
+    if by_loo and seen is not None:
+        few = m.count < 2 * len(design.features) or m.count * len(design.features) <= MOST_REPEATED
+        outer = outer_folds(folding, seen.sweep) if folds and few and triangles is None else []
+        look_together([seen, *(part.seen for part in outer)], points)
+        selection: Selection | None = seen.choose(points, one_se, folds)
+    else:
+        selection = None if alpha is not None else _selected(rotated, folds, rule, points, one_se)
     solution = shrink(rotated, np.full(len(positions), alpha) if selection is None else selection.alpha)
     made = [d.sentence for d in derived]
     return MomentFit(
@@ -175,6 +195,7 @@ def fit_set(
         effects=Effects.of(m, plan, design, solution.coef, solution.intercept),
         folding=folding if folds and triangles is None else None,
         looked=None if seen is None else seen.facts(solution.alpha),
+        honest=honest_error(outer, points, one_se) if outer else None,
         notes=tuple(dict.fromkeys((*_notes(m, moments.rule, rotated, solution), *plan.notes, *made))),
     )
 
@@ -202,11 +223,8 @@ def _factored(
 
 
 def _selected(
-    rotated: Rotated, folds: list[Fold] | None, rule: str | None, alphas: Any, one_se: bool, seen: Seen | None
+    rotated: Rotated, folds: list[Fold] | None, rule: str | None, points: np.ndarray | None, one_se: bool
 ) -> Selection:
-    points = None if alphas is None else np.asarray(alphas, dtype=float)
-    if seen is not None and rule is not None and find_rule(rule).name == "loo":
-        return choose_by_leaving_out(seen, folds, points, one_se)
     return select(rotated, rule or ("kfold" if folds else "gcv"), folds=folds, alphas=points, one_se=one_se)
 
 

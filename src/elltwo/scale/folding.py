@@ -38,13 +38,15 @@ class Folding:
 
     def folds(self, without: int | None = None) -> list[Fold]:
         """Every fold, preprocessed by what its training rows say; fold ``without`` takes no part at all."""
-        return [self._fold(self._design(k, without)) for k in range(self.m.folds) if k != without]
+        return [self.fold(self.design(k, without)) for k in range(self.m.folds) if k != without]
 
-    def _design(self, k: int, without: int | None = None) -> FoldDesign:
+    def design(self, k: int, without: int | None = None) -> FoldDesign:
+        """Moments of both sides of fold k, preprocessed by its training rows."""
         # held-out errors need x − c alone when a free constant takes up the shift
         return fold_design(self.m, k, self.recipe, self.sources, self.targets, self.intercept, without)
 
-    def _fold(self, found: FoldDesign) -> Fold:
+    def fold(self, found: FoldDesign) -> Fold:
+        """The fold that such moments make."""
         penalty = live_penalty(self.penalty, found.design)
         return fold_of(found.train, found.held, penalty, self.intercept)
 
@@ -70,8 +72,8 @@ class Folding:
         if alpha is None:
             rule, one_se = within(rule, self.m.folds - 1, one_se)
         for k in range(self.m.folds):
-            found = self._design(k)
-            outer.append(self._fold(found))
+            found = self.design(k)
+            outer.append(self.fold(found))
             best = alpha
             if best is None:
                 penalty = live_penalty(self.penalty, found.design)

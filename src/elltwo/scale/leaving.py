@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from elltwo.factoring.gram import factor_moments
 from elltwo.facts.rotated import Fold
 from elltwo.facts.selection import Selection
-from elltwo.scale.looking import KeptRows, Look, Looked, RowMap
+from elltwo.scale.folding import Folding, live_penalty
+from elltwo.scale.looking import SAMPLE, KeptRows, Look, Looked, RowMap
 from elltwo.selecting.criteria import gcv
 from elltwo.selecting.loo import leverages, loo_residuals
+from elltwo.selecting.nested import Nested, nested_errors
 from elltwo.selecting.registry import RULES, Evidence, Scored
 from elltwo.selecting.search import grid, looked_at
 from elltwo.selecting.select import select
 
-Sweep = Callable[[Look], Looked]
-AROUND = (-1, 0, 1)  # leave-one-out is least next to where GCV is, as a rule
+Sweep = Callable[[tuple[Look, ...]], tuple[Looked, ...]]  # one pass, for several purposes
+MOST_REPEATED = (
+    2_000_000  # numbers in a table up to which leave-one-out is done again inside every fold, as in memory
+)
+NEAR, FAR = (
+    1,
+    5,
+)  # points of the grid between the least leave-one-out error and the least GCV: as a rule, on few rows
 
 
 @dataclass(frozen=True)
@@ -44,23 +53,26 @@ class RowFacts:
 class Seen:
     """Rows of a stream as they were seen again: their leave-one-out errors, and those that were kept.
 
-    Every λ that was foreseen costs one pass together with all others.
+    Every λ that was foreseen costs one pass together with all others. ``without`` is a fold that takes no part.
     """
 
-    def __init__(self, map: RowMap, sweep: Sweep) -> None:
-        self.map, self.sweep = map, sweep
+    def __init__(self, map: RowMap, sweep: Sweep, without: int | None = None) -> None:
+        self.map, self.sweep, self.without = map, sweep, without
         self.kept: KeptRows | None = None
         self._known: dict[float, tuple[np.ndarray, np.ndarray]] = {}
 
     def foresee(self, alphas: np.ndarray, near: np.ndarray) -> None:
         """One pass for all of these λ, that also keeps rows by what they are at λ ``near`` (t,)."""
-        self._pass(Look(self.map, np.unique(alphas), near))
+        look = Look(self.map, np.unique(alphas), near, without=self.without)
+        self.learn(look, self.sweep((look,))[0])
 
     def scored(self, e: Evidence, alphas: np.ndarray) -> Scored:
         """Scores (L, t); a λ that was not foreseen costs another pass."""
         wanted = np.asarray(alphas, dtype=float).tolist()
         if unknown := [a for a in wanted if a not in self._known]:
-            self._pass(Look(self.map, np.unique(unknown), np.zeros(e.rotated.targets), sample=0))
+            near = np.zeros(e.rotated.targets)
+            look = Look(self.map, np.unique(unknown), near, sample=0, without=self.without)
+            self.learn(look, self.sweep((look,))[0])
         found = [self._known[a] for a in wanted]
         return Scored(np.array([f[0] for f in found]), np.array([f[1] for f in found]))
 
@@ -71,34 +83,89 @@ class Seen:
         assert self.kept is not None
         return row_facts(self.map, self.kept, alpha)
 
-    def _pass(self, look: Look) -> None:
-        found = self.sweep(look)
+    def wanted(self, alphas: np.ndarray | None) -> Look:
+        """What choosing λ will ask for: the grid, and the points of refinement if the least error is near GCV's."""
+        rotated = self.map.rotated
+        points = grid(rotated.spectrum.s) if alphas is None else alphas
+        likely = _least(gcv(rotated, points))
+        near, sample = points[likely], SAMPLE if self.without is None else 0
+        if alphas is None:
+            n, p = rotated.spectrum.shape
+            reach = np.arange(-FAR, FAR + 1) if n * p <= MOST_REPEATED else np.arange(-NEAR, NEAR + 1)
+            around = np.clip(likely[:, None] + reach, 0, points.size - 1)
+            points = np.concatenate([points, looked_at(points, np.unique(around))])
+        return Look(self.map, np.unique(points), near, sample, self.without)
+
+    def lacking(self) -> Look | None:
+        """What refinement will ask for after all, once the grid is known; None where it was foreseen."""
+        points = grid(self.map.rotated.spectrum.s)
+        scores = np.array([self._known[a][0] for a in points.tolist()])
+        asked = looked_at(points, np.unique(_least(scores)))
+        unknown = np.array([a for a in asked.tolist() if a not in self._known])
+        near = np.zeros(scores.shape[1])
+        return Look(self.map, unknown, near, sample=0, without=self.without) if unknown.size else None
+
+    def learn(self, look: Look, found: Looked) -> None:
+        """Take in what a pass found."""
         spectrum = self.map.rotated.spectrum
         score = found.sums.score(spectrum.weight, spectrum.shape[0])
         self._known |= {a: (score.mean[i], score.error[i]) for i, a in enumerate(look.alphas.tolist())}
         self.kept = found.kept if look.sample else self.kept
 
+    def choose(
+        self, alphas: np.ndarray | None, one_se: bool, folds: list[Fold] | None = None, others: bool = True
+    ) -> Selection:
+        """The choice of `selecting.select` by leave-one-out; the other rules that can speak are heard too."""
+        rule = replace(RULES["loo"], needs=frozenset(), score=self.scored)
+        heard = tuple(RULES) if folds and others else others
+        return select(self.map.rotated, rule, folds=folds, alphas=alphas, one_se=one_se, others=heard)
 
-def choose_by_leaving_out(
-    seen: Seen, folds: list[Fold] | None, alphas: np.ndarray | None, one_se: bool
-) -> Selection:
-    """The choice of `selecting.select` by leave-one-out, from one pass over the rows.
 
-    The pass sums the errors of the whole grid, and of the points that refinement will ask for if the least
-    error lies where GCV is least or right beside it. Where it lies elsewhere one more pass is made.
-    """
-    rotated = seen.map.rotated
-    points = grid(rotated.spectrum.s) if alphas is None else np.asarray(alphas, dtype=float)
-    likely = np.nanargmin(gcv(rotated, points), axis=0)
+def _least(scores: np.ndarray) -> np.ndarray:
+    """(t,) position of each target's least score (L, t), as `refine` sees it."""
+    return np.argmin(np.where(np.isnan(scores), np.inf, scores), axis=0)
+
+
+def look_together(seen: Sequence[Seen], alphas: np.ndarray | None) -> None:
+    """One pass for everything that these are going to ask for, or two where that was not to be foreseen."""
+    _learn(seen, [each.wanted(alphas) for each in seen])
     if alphas is None:
-        around = np.clip(likely[:, None] + AROUND, 0, points.size - 1)
-        seen.foresee(np.concatenate([points, looked_at(points, np.unique(around))]), points[likely])
-    else:
-        seen.foresee(points, points[likely])
-    rule = replace(RULES["loo"], needs=frozenset(), score=seen.scored)
-    return select(
-        rotated, rule, folds=folds, alphas=alphas, one_se=one_se, others=tuple(RULES) if folds else True
-    )
+        more = [(each, look) for each in seen if (look := each.lacking()) is not None]
+        if more:
+            _learn([each for each, _ in more], [look for _, look in more])
+
+
+def _learn(seen: Sequence[Seen], looks: Sequence[Look]) -> None:
+    for each, look, found in zip(seen, looks, seen[0].sweep(tuple(looks)), strict=True):
+        each.learn(look, found)
+
+
+@dataclass(frozen=True)
+class Outer:
+    """One fold held out of everything, and the rows of the others as they are seen again."""
+
+    fold: Fold
+    seen: Seen
+
+
+def outer_folds(folding: Folding, sweep: Sweep) -> list[Outer]:
+    """Every fold of an honest error whose λ is chosen by leave-one-out among the rows of the other folds."""
+    out = []
+    for k in range(folding.m.folds):
+        found = folding.design(k)
+        penalty = live_penalty(folding.penalty, found.design)
+        rotated = factor_moments(found.train, penalty, folding.intercept)
+        live = np.flatnonzero(found.design.live)
+        design = replace(found.design, T=found.design.T[:, live], shift=found.design.shift[live])
+        map = RowMap.of(folding.m, design, rotated, folding.targets, without=k)
+        out.append(Outer(folding.fold(found), Seen(map, sweep, without=k)))
+    return out
+
+
+def honest_error(outer: Sequence[Outer], alphas: np.ndarray | None, one_se: bool) -> Nested:
+    """What choosing λ by leave-one-out is worth on rows that took no part."""
+    chosen = [part.seen.choose(alphas, one_se, others=False).alpha for part in outer]
+    return nested_errors([part.fold for part in outer], chosen)
 
 
 def row_facts(map: RowMap, kept: KeptRows, alpha: np.ndarray) -> RowFacts:

@@ -17,7 +17,7 @@ from elltwo.facts.rotated import Rotated
 from elltwo.facts.spectrum import DenseRows
 from elltwo.scale.arithmetic import BLOCK_BYTES
 from elltwo.scale.job import Job, Leaf, refuse_changed
-from elltwo.scale.passing import beside
+from elltwo.scale.passing import beside, fold_numbers
 from elltwo.scale.threads import one_thread
 from elltwo.selecting.loo import LooSums, compress, leverages, loo_factors, loo_residuals, loo_sums
 from elltwo.tables.columns.batches import Batch, Batcher
@@ -57,8 +57,15 @@ class RowMap:
     mean: np.ndarray
 
     @classmethod
-    def of(cls, m: MixedMoments, design: DesignMap, rotated: Rotated, targets: Sequence[int]) -> RowMap:
-        """From the moments of the first pass and the fit that was made of them.
+    def of(
+        cls,
+        m: MixedMoments,
+        design: DesignMap,
+        rotated: Rotated,
+        targets: Sequence[int],
+        without: int | None = None,
+    ) -> RowMap:
+        """From the moments of the first pass and the fit that was made of them, or of all folds but one.
 
         Raises
         ------
@@ -72,16 +79,15 @@ class RowMap:
         W, mean = np.asarray(design.T @ V), np.zeros(m.starts[-1])
         centre, mean_y = -(design.shift @ V), -m.shift[t]
         if spectrum.free.intercept:  # relative to the shift, so that nothing is lost at means of 1e8
-            mean = assemble(m)[0]
+            mean = assemble(m, [k for k in range(m.folds) if k != without])[0]
             mean = mean / mean[0]
             centre, mean_y = mean @ W, mean[1 + t]
         ends = list(zip(m.starts, m.starts[1:], strict=False))
         slots = tuple(W[a:b] for a, b in ends)
         return cls(rotated, m.shift, m.flagged, m.levels, W[: m.dense_width], slots, centre, t, mean_y)
 
-    def rows(self, batch: Batch, job: Job) -> tuple[np.ndarray, Rotated]:
-        """Numbers (n,) of the rows that have every target, and the fit with these rows alone."""
-        keep = np.flatnonzero(~np.isnan(batch.targets).any(axis=1))
+    def rows(self, batch: Batch, job: Job, keep: np.ndarray) -> tuple[np.ndarray, Rotated]:
+        """Numbers (n,) of the rows ``keep``, which have every target, and the fit with these rows alone."""
         x = np.hstack([batch.numbers, beside(batch, job)])[keep] - self.shift
         missing = np.isnan(x)
         x[missing] = 0.0
@@ -164,12 +170,14 @@ class Look:
     ----------
     map : from rows to the spectrum. alphas : (L,) λ whose leave-one-out errors are summed.
     near : (t,) λ at which leverages and errors are ranked. sample : rows to keep; 0 keeps none at all.
+    without : a fold that takes no part, or None.
     """
 
     map: RowMap
     alphas: np.ndarray
     near: np.ndarray
     sample: int = SAMPLE
+    without: int | None = None
 
     @property
     def most(self) -> int:
@@ -185,34 +193,54 @@ class Looked:
     kept: KeptRows | None
 
 
-def leaf_looked(job: Job, leaf: Leaf, look: Look, seen: Callable[[int], None] | None = None) -> Looked:
-    """The second pass over one leaf: the function that every engine calls."""
+def leaf_looked(
+    job: Job, leaf: Leaf, looks: tuple[Look, ...], seen: Callable[[int], None] | None = None
+) -> tuple[Looked, ...]:
+    """The second pass over one leaf, for several purposes at once: the function that every engine calls."""
     refuse_changed(job, leaf)
-    F = loo_factors(look.map.rotated, look.alphas)
-    basis, t = compress(F), look.map.targets.size
-    sums = LooSums(np.zeros((look.alphas.size, t)), np.zeros((look.alphas.size, t)))
-    found: list[KeptRows] = []
-    rows = min(job.arithmetic.block_rows, max(FEWEST, BLOCK_BYTES // (8 * look.map.centre.size)))
+    takers = [_Taker(look) for look in looks]
+    widest = max(look.map.centre.size for look in looks)
+    rows = min(job.arithmetic.block_rows, max(FEWEST, BLOCK_BYTES // (8 * widest)))
     batches = iter_batches(job.source, job.plan, rows, only=leaf.parts, batcher=Batcher(job.plan))
     with one_thread():
         for batch in batches:
-            number, fit = look.map.rows(batch, job)
-            if look.alphas.size:
-                sums = sums + loo_sums(fit, F, basis)
-            if look.sample:
-                fresh = _ranked(number, fit, look)
-                found = [
-                    _joined([*found, *(fresh.beside(kept) for kept in found)]).best()
-                    if found
-                    else fresh.best()
-                ]
+            present = ~np.isnan(batch.targets).any(axis=1)
+            folds = fold_numbers(batch, job) if any(look.without is not None for look in looks) else None
+            for taker in takers:
+                out = taker.look.without
+                keep = present if folds is None or out is None else present & (folds != out)
+                taker.take(*taker.look.map.rows(batch, job, np.flatnonzero(keep)))
             if seen is not None:
                 seen(batch.rows)
-    return Looked(sums, found[0] if found else None)
+    return tuple(Looked(taker.sums, taker.kept) for taker in takers)
 
 
-def merge_looked(parts: Sequence[Looked]) -> Looked:
-    """Of all rows, from left to right."""
+class _Taker:
+    """What one look has gathered so far."""
+
+    def __init__(self, look: Look) -> None:
+        self.look = look
+        self.F = loo_factors(look.map.rotated, look.alphas)
+        self.basis, t = compress(self.F), look.map.targets.size
+        self.sums = LooSums(np.zeros((look.alphas.size, t)), np.zeros((look.alphas.size, t)))
+        self.kept: KeptRows | None = None
+
+    def take(self, number: np.ndarray, fit: Rotated) -> None:
+        """Rows with these numbers."""
+        if self.look.alphas.size:
+            self.sums = self.sums + loo_sums(fit, self.F, self.basis)
+        if self.look.sample:
+            fresh = _ranked(number, fit, self.look)
+            several = [fresh] if self.kept is None else [self.kept, fresh.beside(self.kept)]
+            self.kept = _joined(several).best()
+
+
+def merge_looked(parts: Sequence[tuple[Looked, ...]]) -> tuple[Looked, ...]:
+    """Of all rows, from left to right, purpose by purpose."""
+    return tuple(_merged(alike) for alike in zip(*parts, strict=True))
+
+
+def _merged(parts: Sequence[Looked]) -> Looked:
     sums = parts[0].sums
     for part in parts[1:]:
         sums = sums + part.sums

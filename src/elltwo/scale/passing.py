@@ -68,7 +68,7 @@ def leaf_moments(job: Job, leaf: Leaf, seen: Callable[[int], None] | None = None
     gatherer = Gatherer(
         stored_numbers(plan, job.derived), stored_categories(plan), job.rule.k, plan.max_levels
     )
-    batcher = Batcher(plan, fleeting=True)
+    batcher = Batcher(plan)
     left_out, rows = 0, job.arithmetic.block_rows
     with one_thread():
         for batch in iter_batches(job.source, plan, rows, only=leaf.parts, batcher=batcher):
@@ -80,17 +80,15 @@ def leaf_moments(job: Job, leaf: Leaf, seen: Callable[[int], None] | None = None
 
 def _gather(gatherer: Gatherer, batch: Batch, job: Job) -> int:
     """Add a batch's rows that have every target; how many have not."""
-    folds = fold_numbers(batch, job)
-    numbers, weights = batch.numbers, batch.weights
-    targets = beside(batch, job)
-    codes = [batch.codes[:, c] for c in range(batch.codes.shape[1])]
-    absent = np.isnan(batch.targets).any(axis=1)
+    folds, weights = fold_numbers(batch, job), batch.weights
+    columns = [*batch.columns, *beside(batch, job).T]
+    codes = list(batch.codes.T)
+    absent = np.isnan(batch.targets.T).any(axis=0)
     if absent.any():
         keep = np.flatnonzero(~absent)
-        numbers, targets, folds = numbers[keep], targets[keep], folds[keep]
-        codes = [code[keep] for code in codes]
+        columns, codes, folds = [c[keep] for c in columns], [c[keep] for c in codes], folds[keep]
         weights = None if weights is None else weights[keep]
-    gatherer.add(numbers, codes, [book.levels for book in batch.books], folds, weights, targets)
+    gatherer.add(columns, codes, [book.levels for book in batch.books], folds, weights)
     return int(absent.sum())
 
 

@@ -72,9 +72,9 @@ class Engine:
             self.say("--solver qr: a second pass streams triangles, at several times the cost of the first")
         return self._again(job, leaf_triangles, m, merge_triangles)
 
-    def looked(self, job: Job, look: Look) -> Looked:
+    def looked(self, job: Job, looks: tuple[Look, ...]) -> tuple[Looked, ...]:
         """The second pass, of what needs rows."""
-        return self._again(job, leaf_looked, look, merge_looked)
+        return self._again(job, leaf_looked, looks, merge_looked)
 
     def _again(self, job: Job, work: Work[What, Made], what: What, merge: Merge[Made]) -> Made:
         if self.far:

@@ -233,6 +233,7 @@ def test_leave_one_out_in_a_stream_is_that_of_memory_and_is_announced(capsys, fo
     assert told["strength"]["value"] == pytest.approx(there["strength"]["value"], rel=SAME)
     for a, b in zip(told["outputs"][0]["coefficients"], there["outputs"][0]["coefficients"], strict=True):
         assert a[1] == pytest.approx(b[1], rel=SAME)
+    assert told["scores"] == pytest.approx(there["scores"], rel=SAME)
     del there["choices"]["ncp"]  # a periodogram of all rows at once
     assert told["choices"] == pytest.approx(there["choices"], rel=1e-6)
     code, _, err = run(capsys, *words, "--stream")

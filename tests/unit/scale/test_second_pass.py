@@ -127,9 +127,9 @@ def test_a_file_that_changed_since_the_first_pass_is_refused_as_in_the_first(tmp
     _, path = rows_file(tmp_path)
     ran = run_source(path, "y", Engine())
 
-    def touched(look):
+    def touched(looks):
         os.utime(path, ns=(1, 1))
-        return Engine().looked(ran.job, look)
+        return Engine().looked(ran.job, looks)
 
     m = ran.moments.total()
     seen = Seen(row_map(m, ran), touched)
@@ -155,9 +155,9 @@ def test_a_strength_that_was_not_foreseen_costs_one_more_pass_and_is_as_exact(tm
     table, path = rows_file(tmp_path)
     ran, passes = run_source(path, "y", Engine()), []
 
-    def sweep(look):
-        passes.append(look)
-        return Engine().looked(ran.job, look)
+    def sweep(looks):
+        passes.append(looks)
+        return Engine().looked(ran.job, looks)
 
     seen = Seen(row_map(ran.moments.total(), ran), sweep)
     seen.foresee(np.array([1.0, 2.0]), np.array([1.0]))
@@ -166,7 +166,7 @@ def test_a_strength_that_was_not_foreseen_costs_one_more_pass_and_is_as_exact(tm
     found = seen.scored(Evidence(seen.map.rotated), asked)
     np.testing.assert_allclose(found.score, loo(rotated, asked).mean, rtol=1e-9)
     assert len(passes) == 2
-    assert passes[1].sample == 0
+    assert passes[1][0].sample == 0
 
 
 def test_what_is_kept_does_not_grow_with_the_rows_and_holds_the_strongest(tmp_path):
@@ -189,16 +189,16 @@ def test_what_is_kept_does_not_grow_with_the_rows_and_holds_the_strongest(tmp_pa
 def test_parts_of_a_look_merge_to_the_same_rows_in_any_cut(tmp_path):
     _, path = rows_file(tmp_path)
     ran = run_source(path, "y", Engine())
-    look = None
+    looks = None
 
     def keep(given):
-        nonlocal look
-        look = given
+        nonlocal looks
+        looks = given
         return Engine().looked(ran.job, given)
 
     Seen(row_map(ran.moments.total(), ran), keep).foresee(np.array([3.0]), np.array([3.0]))
-    parts = [leaf_looked(ran.job, leaf, look) for leaf in ran.job.leaves]
-    one, other = merge_looked(parts), merge_looked([merge_looked(parts[:3]), merge_looked(parts[3:])])
+    parts = [leaf_looked(ran.job, leaf, looks) for leaf in ran.job.leaves]
+    [one], [other] = merge_looked(parts), merge_looked([merge_looked(parts[:3]), merge_looked(parts[3:])])
     assert (one.kept.number == other.kept.number).all()
     np.testing.assert_allclose(one.sums.square, other.sums.square, rtol=1e-14)
 
@@ -215,3 +215,28 @@ def test_a_prior_mean_is_refused_in_a_sentence(tmp_path):
     table = frame(60, 3, 0.0).drop(columns=["c", "e"])
     with pytest.raises(UsageError, match="no prior mean"):
         fit_moments(table, "y", rule="loo", penalty=Penalty(x0=np.ones((4, 1))))
+
+
+@pytest.mark.parametrize("options", [{}, {"one_se": True}, {"standardize": True, "alphas": [0.1, 5.0, 80.0]}])
+def test_the_honest_error_leaves_one_out_inside_every_fold(tmp_path, options):
+    table, path = rows_file(tmp_path, fold=np.arange(900) % 3)
+    found = fit_moments(path, "y", rule="loo", fold_column="fold", **options)
+    squares, alphas = 0.0, []
+    for k in range(3):
+        rest = tmp_path / f"{k}.parquet"
+        table[table.fold != k].drop(columns="fold").to_parquet(rest, row_group_size=100)
+        inside = fit_moments(rest, "y", rule="loo", **options)
+        held = table[(table.fold == k) & table.y.notna()]
+        alphas.append(inside.solution.alpha)
+        squares += np.sum((held.y.to_numpy() - inside.predict(held)[:, 0]) ** 2)
+    np.testing.assert_allclose(found.honest.alphas, alphas, rtol=1e-7)
+    assert found.honest.error[0] == pytest.approx(squares / found.rows, rel=1e-9)
+
+
+def test_many_numbers_are_not_gone_over_once_more_for_every_fold(tmp_path, monkeypatch):
+    from elltwo.scale import fitting
+
+    _, path = rows_file(tmp_path)
+    assert fit_moments(path, "y", rule="loo").honest is not None
+    monkeypatch.setattr(fitting, "MOST_REPEATED", 100)
+    assert fit_moments(path, "y", rule="loo").honest is None
