@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,8 +24,9 @@ class Batch:
 
     Parameters
     ----------
-    numbers : (n, pn) float64, column-major
-        ``plan.number_names``: numbers, booleans as 0/1, date parts; NaN where missing, never infinite.
+    columns : pn arrays (n,) float64
+        ``plan.number_names``: numbers, booleans as 0/1, date parts; NaN where missing, never infinite. They may be
+        the memory of the reader: do not write into them.
     codes : (n, pc) int32, column-major
         ``plan.categories``: the code of each level in ``books``; -1 missing, -2 a level without a code.
     books : tuple of LevelBook
@@ -44,7 +45,7 @@ class Batch:
     row_group : int or None
     """
 
-    numbers: np.ndarray
+    columns: tuple[np.ndarray, ...]
     codes: np.ndarray
     books: tuple[LevelBook, ...]
     targets: np.ndarray
@@ -59,7 +60,15 @@ class Batch:
     @property
     def rows(self) -> int:
         """Number of rows."""
-        return len(self.numbers)
+        return len(self.codes)
+
+    @cached_property
+    def numbers(self) -> np.ndarray:
+        """(n, pn) float64, column-major: the columns side by side."""
+        out = np.empty((len(self.columns), self.rows))
+        for at, column in enumerate(self.columns):
+            out[at] = column
+        return out.T
 
     @cached_property
     def missing(self) -> np.ndarray | None:
@@ -88,9 +97,6 @@ class Batcher:
         plan, prediction).
     targets, helpers : bool
         Whether to read the target columns, and the weight, group and fold columns.
-    fleeting : bool
-        Whether a batch's numbers may be overwritten by the next: a stream then touches no fresh memory, which is
-        dear where freed memory goes back to the system at once, as on Dask's workers.
     """
 
     def __init__(
@@ -99,7 +105,6 @@ class Batcher:
         levels: str = "grow",
         targets: bool = True,
         helpers: bool = True,
-        fleeting: bool = False,
     ) -> None:
         grow = levels == "grow"
         self.plan = plan
@@ -109,8 +114,6 @@ class Batcher:
         self.targets = plan.targets if targets else ()
         self.classes = tuple(LevelBook(list(c.levels), False) for c in self.targets)
         self.helpers = helpers
-        self.fleeting = fleeting
-        self._room = np.empty((0, 0))
         self.fold_book = LevelBook()
         self.group_book = LevelBook()
         self._keys = np.empty(0, dtype=np.uint64)
@@ -130,14 +133,14 @@ class Batcher:
             For a value that does not fit the plan: text in a column of numbers, an infinity, a negative weight.
         """
         plan, n = self.plan, raw.arrow.num_rows
-        numbers = self._numbers(raw)
-        refuse_infinite(raw, numbers, plan.number_names)
+        columns = self._columns(raw)
+        refuse_infinite(raw, columns, plan.number_names)
         codes = np.empty((len(self.books), n), dtype=np.int32)
         for at, (column, book) in enumerate(zip(plan.categories, self.books, strict=True)):
             codes[at] = col.codes(raw, column.name, book, self.na)
         beside = self._beside(raw) if self.helpers else Beside()
         return Batch(
-            numbers.T,
+            columns,
             codes.T,
             self.books,
             self._targets(raw).T,
@@ -150,22 +153,13 @@ class Batcher:
             raw.origin.row_group,
         )
 
-    def _numbers(self, raw: Raw) -> np.ndarray:
-        out = self._empty(len(self.plan.number_names), raw.arrow.num_rows)
-        at = 0
+    def _columns(self, raw: Raw) -> tuple[np.ndarray, ...]:
+        out: list[np.ndarray] = []
         for column in self.plan.numeric:
-            width = len(column.numbers)
-            if width:  # a reference-only column may have none
-                out[at : at + width] = self._number(raw, column)
-            at += width
-        return out
-
-    def _empty(self, columns: int, rows: int) -> np.ndarray:
-        if not self.fleeting:
-            return np.empty((columns, rows))
-        if self._room.shape[1] < rows:
-            self._room = np.empty((columns, rows))
-        return self._room[:, :rows]
+            if column.numbers:  # a reference-only column may have none
+                values = self._number(raw, column)
+                out += [values] if values.ndim == 1 else [*values]
+        return tuple(out)
 
     def _number(self, raw: Raw, column: ColumnPlan) -> np.ndarray:
         if column.kind == "date":
@@ -222,8 +216,8 @@ class Batcher:
             raise raw.bad(row, name, "", why, "fill it in, or leave the row out")
 
 
-def refuse_infinite(raw: Raw, columns: np.ndarray, names: Sequence[str]) -> None:
-    """BadValue for the first infinity in columns (p, n)."""
+def refuse_infinite(raw: Raw, columns: Iterable[np.ndarray], names: Iterable[str]) -> None:
+    """BadValue for the first infinity in columns (n,)."""
     for name, column in zip(names, columns, strict=True):
         found = np.isinf(column)
         if found.any():

@@ -39,36 +39,34 @@ class Gatherer:
 
     def add(
         self,
-        numbers: np.ndarray,
+        numbers: np.ndarray | Sequence[np.ndarray],
         codes: Sequence[np.ndarray] = (),
         labels: Sequence[Sequence[str]] = (),
         folds: np.ndarray | None = None,
         weights: np.ndarray | None = None,
-        more: np.ndarray | None = None,
     ) -> None:
         """Add a block of rows.
 
         Parameters
         ----------
-        numbers : (n, d) float64, NaN where missing; column-major is quickest.
+        numbers : (n, d) float64, NaN where missing, or its d columns (n,), which is quickest.
         codes : per category (n,) integers into its ``labels``; −1 is missing, −2 a level
             that the reader gave no code (it counts as "other").
         labels : per category, what this block's codes mean.
         folds : (n,) fold numbers, or None for one fold.
         weights : (n,) nonnegative, or None.
-        more : (n, t) further number columns (targets) that stand after ``numbers``, or None.
 
         Raises
         ------
         DataError
             Infinite numbers, or numbers whose squares overflow.
         """
-        n = numbers.shape[0]
+        columns = list(numbers.T if isinstance(numbers, np.ndarray) else numbers)
+        n = numbers.shape[0] if isinstance(numbers, np.ndarray) else len((*columns, *codes)[0])
         if n == 0:
             return
         order, ends = self._by_fold(n, folds)
         root = None if weights is None else np.sqrt(weights if order is None else weights[order])
-        columns = [numbers.T] if more is None or not more.shape[1] else [numbers.T, more.T]
         v = self._add_dense(columns, order, root, ends)
         self.rows += np.diff(ends, prepend=0)
         if self.categories:
@@ -85,13 +83,13 @@ class Gatherer:
     def _add_dense(
         self, columns: list[np.ndarray], order: np.ndarray | None, root: np.ndarray | None, ends: np.ndarray
     ) -> np.ndarray:
-        """Add Σ v vᵀ of v = √w [1 | x − c | flags] for columns (d₁, n), (d₂, n); returns v (D, n)."""
+        """Add Σ v vᵀ of v = √w [1 | x − c | flags] for d columns (n,); returns v (D, n)."""
         self._settle_shift(columns)
-        v = self._rows(columns, order, root)
+        v = self._rows(columns, order, root, int(ends[-1]))
         grams = self._grams(v, ends)
         if not np.isfinite(grams[:, range(v.shape[0]), range(v.shape[0])].sum()):
-            self._flag_missing(np.concatenate(columns))
-            v = self._rows(columns, order, root)
+            self._flag_missing(np.stack(columns))
+            v = self._rows(columns, order, root, int(ends[-1]))
             grams = self._grams(v, ends)
         self.dense += grams
         return v
@@ -100,7 +98,7 @@ class Gatherer:
         """Fix c for columns that have their first present value in this block: its mean there."""
         if self._shifted.all():
             return
-        for j, column in enumerate(column for part in columns for column in part):
+        for j, column in enumerate(columns):
             if self._shifted[j]:
                 continue
             present = column[~np.isnan(column)]
@@ -110,22 +108,19 @@ class Gatherer:
                 self._shifted[j] = np.isfinite(self.shift[j])
 
     def _rows(
-        self, columns: list[np.ndarray], order: np.ndarray | None, root: np.ndarray | None
+        self, columns: list[np.ndarray], order: np.ndarray | None, root: np.ndarray | None, n: int
     ) -> np.ndarray:
         """v (D, n) in the order of the folds, in a buffer that every block uses again.
 
         A few columns at a time, which stay in the cache until they are done.
         """
-        n = columns[0].shape[1]
-        v, at, step = self._room(n), 0, max(1, CACHED // (8 * n))
+        v, step = self._room(n), max(1, CACHED // (8 * n))
         v[0] = 1.0
-        for part in columns:
-            for start in range(0, len(part), step):
-                some = part[start : start + step]
-                for j, column in enumerate(some, at):
-                    self._shift_row(column, order, j, v[1 + j])
-                self._flag(v, at, at + len(some))
-                at += len(some)
+        for first in range(0, len(columns), step):
+            some = columns[first : first + step]
+            for j, column in enumerate(some, first):
+                self._shift_row(column, order, j, v[1 + j])
+            self._flag(v, first, first + len(some))
         if root is not None:
             v *= root
         return v
