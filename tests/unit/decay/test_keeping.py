@@ -308,3 +308,21 @@ def test_inference_mode_around_the_call_is_no_obstacle_and_around_the_model_is_s
         assert elltwo.decay_plan(model, x)["weight"].scale_invariant == "no"
         with pytest.raises(InputError, match=r"was made in torch\.inference_mode"):
             elltwo.decay_plan(nn.Linear(4, 3), x)
+
+
+def test_a_gradient_hook_that_raises_leaves_roles_and_a_sentence_and_the_model_as_it_was():
+    net = nn.Linear(4, 2)
+    net.weight.register_hook(lambda gradient: 1 / 0)
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    plan = elltwo.decay_plan(net, torch.randn(3, 4))
+    assert plan["weight"].strength > 0
+    assert any("division by zero" in note for note in plan.notes)
+    with pytest.raises(InputError, match=r"the backward pass failed: ZeroDivisionError.*hooks"):
+        elltwo.symmetries(net, torch.randn(3, 4))
+    assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
+    assert net.weight.grad is None
+
+
+def test_a_batch_that_still_holds_its_targets_is_told_so():
+    with pytest.raises(InputError, match="leave targets out"):
+        elltwo.decay_plan(nn.Sequential(nn.Linear(4, 2)), (torch.randn(3, 4), torch.zeros(3)))

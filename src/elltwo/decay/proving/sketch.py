@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+from elltwo.errors import InputError
+
 
 @dataclass(frozen=True)
 class Sketch:
@@ -54,13 +56,29 @@ def sketch(
     found: dict[str, list[Sketch]] = {n: [] for n in tensors}
     for k in range(count):
         cotangents = [_cotangent(o, generator) for o in outputs]
-        grads = torch.autograd.grad(
-            outputs, list(tensors.values()), cotangents, retain_graph=k + 1 < count, allow_unused=True
-        )
+        grads = _gradients(outputs, tensors, cotangents, keep=k + 1 < count)
         for (name, w), g in zip(tensors.items(), grads, strict=True):
             if g is not None:
                 found[name].append(_reduce(w.detach(), g.detach(), columns, (axes or {}).get(name, 0)))
     return {n: _stacked(parts) for n, parts in found.items() if parts}
+
+
+def _gradients(
+    outputs: list[torch.Tensor],
+    tensors: Mapping[str, torch.Tensor],
+    cotangents: list[torch.Tensor],
+    *,
+    keep: bool,
+) -> tuple[torch.Tensor | None, ...]:
+    try:
+        return torch.autograd.grad(
+            outputs, list(tensors.values()), cotangents, retain_graph=keep, allow_unused=True
+        )
+    except Exception as error:  # whatever the user's gradient hooks and backward functions raise
+        text = str(error).strip().split("\n")[0][:200]
+        raise InputError(
+            f"the backward pass failed: {type(error).__name__}: {text}. Look at the hooks on its tensors"
+        ) from error
 
 
 def _cotangent(output: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

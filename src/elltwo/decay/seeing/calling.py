@@ -107,6 +107,11 @@ def _advice(text: str) -> str:
         return "Batch norm in train mode needs at least two values per channel: pass a larger batch"
     if "device" in text:
         return "Put the batch on the model's own device"
+    if "positional argument" in text and " were given" in text:
+        return (
+            "A tuple or list is handed over as positional arguments: leave targets out, pass keyword arguments as a "
+            "dict, or forward=lambda model, batch: loss(model(batch[0]), batch[1])"
+        )
     if "unexpected keyword" in text or ("missing" in text and "argument" in text):
         return "Pass keyword arguments as a dict, positional ones as a tuple, or forward=lambda model, batch: ..."
     if "shape" in text or "size" in text or "dimension" in text or "dimensional" in text:
