@@ -131,6 +131,8 @@ def numbers(raw: Raw, name: str, na: frozenset[str]) -> np.ndarray:
     import pyarrow as pa
 
     array = raw.arrow.column(name)
+    if pa.types.is_float64(array.type):
+        return array.to_numpy(zero_copy_only=False)
     kind = family(array.type)
     if kind in ("text", "empty"):
         return parsed(raw, name, na, lambda text: float(text) if NUMBER.fullmatch(text) else None)
