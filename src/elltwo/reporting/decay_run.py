@@ -60,12 +60,16 @@ def collect_run(log: DecayLog) -> dict[str, Any]:
 
 
 def _medians(log: DecayLog, names: Sequence[str], metric: str) -> dict[str, list[int] | list[float]]:
-    """Per step the median over tensors."""
-    by_step: dict[int, list[float]] = {}
-    for name in names:
-        for step, value in zip(*log.series(name, metric), strict=True):
-            by_step.setdefault(int(step), []).append(float(value))
-    steps = sorted(by_step)
+    """Per step the median over tensors; where they take turns, each counts with its latest value."""
+    held = [series for series in (log.series(n, metric) for n in names) if len(series[0])]
+    reach = int(log.header.get("turns", 1)) * int(log.header["every"])
+    steps = sorted({int(step) for series in held for step in series[0]})
+    by_step: dict[int, list[float]] = {step: [] for step in steps}
+    for known, values in held:
+        last = np.searchsorted(known, steps, side="right") - 1
+        for step, at in zip(steps, last, strict=True):
+            if at >= 0 and step - known[at] < reach:
+                by_step[step].append(float(values[at]))
     return {"steps": steps, "values": [float(np.median(by_step[s])) for s in steps]}
 
 

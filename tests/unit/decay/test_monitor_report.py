@@ -60,3 +60,17 @@ def test_a_run_without_prediction_or_measurement_says_so(tmp_path):
     (tmp_path / "x.jsonl").write_text('{"a": 1}\n')
     with pytest.raises(DataError, match="not a decay log"):
         monitor_report(tmp_path / "x.jsonl", tmp_path / "run.html")
+
+
+def test_tensors_that_take_turns_each_count_with_their_latest_value():
+    about = {"shape": [2, 2], "group": "decay", "role": "linear weight", "scale_invariant": "proven"}
+    header = {**log().header, "turns": 2, "tensors": {"a": about, "b": about}}
+    rows = tuple(
+        {"step": t, "tensors": {n: {"norm": 1.0, "grad_norm": 1.0, **({"rotation": v} if n == turn else {})}
+                                for n, v in (("a", 1.0), ("b", 3.0))}}
+        for t, turn in ((0, "a"), (10, "b"), (20, "a"), (30, "b"))
+    )  # fmt: skip
+    measured = collect_run(DecayLog(header, rows))["rotation"]["measured"]
+    assert measured == {"steps": [0, 10, 20, 30], "values": [1.0, 2.0, 2.0, 2.0]}
+    alone = collect_run(DecayLog({**header, "turns": 1}, rows))["rotation"]["measured"]
+    assert alone["values"] == [1.0, 3.0, 1.0, 3.0]

@@ -101,10 +101,12 @@ class Monitor:
         self._spectra_every, self._read_every = spectra_every, read_every
         self._index = Index(model, self.optimizer, plan, symmetries)
         watched = self._index.tensors
-        self._meter = StepMeter(watched, turns_for(watched) if turns is None else turns)
+        turns = turns_for(watched) if turns is None else turns
+        self._meter = StepMeter(watched, turns)
         self._spectra = SpectralMeter(self._index.matrices)
         self._symmetries = self._index.symmetries
-        header = {"elltwo_decay_log": VERSION, "every": every, "optimizer": describe(self.optimizer)}
+        header: dict[str, Any] = {"elltwo_decay_log": VERSION, "every": every, "turns": turns}
+        header |= {"optimizer": describe(self.optimizer)}
         header |= {"tensors": self._index.header(), "weight_decay": self._index.decays()}
         self._file = LogFile(path, header, resume=resume) if path is not None else None
         # With a file, only scalars stay in memory (the gap is read off them); without one, everything does.
