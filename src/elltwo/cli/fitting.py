@@ -43,17 +43,14 @@ class Asked:
         if self.rule != "auto":
             find_rule(self.rule)
 
-    @property
-    def rule_for_rows(self) -> str:
-        """The name of the rule where rows are at hand."""
+    def rule_for(self, rows: int, columns: int) -> str:
+        """The name of the rule for a table in memory: ``auto`` depends on its size, wherever its rows are."""
+        from elltwo.selecting.nested import few_numbers
         from elltwo.selecting.registry import find_rule
 
-        return "loo" if self.rule == "auto" else find_rule(self.rule).name
-
-    @property
-    def rule_for_streams(self) -> str | None:
-        """The name of the rule where they are not: None, K-fold where there are folds, unless one was asked for."""
-        return None if self.rule == "auto" else self.rule_for_rows
+        if self.rule != "auto":
+            return find_rule(self.rule).name
+        return "loo" if few_numbers(rows, columns) else "kfold"
 
 
 @dataclass(frozen=True)
@@ -124,7 +121,10 @@ def fit(loaded: Loaded, asked: Asked) -> Fitted:
     assert loaded.y is not None
     problem = Problem(loaded.X, loaded.y, loaded.weights, True, Penalty(standardize=asked.standardize))
     folds = fold_numbers(loaded, asked)
-    choice, gaps = Choice(asked.rule_for_rows, asked.alpha, asked.one_se), Gaps.of_plan(loaded.plan)
+    choice, gaps = (
+        Choice(asked.rule_for(*loaded.X.shape), asked.alpha, asked.one_se),
+        Gaps.of_plan(loaded.plan),
+    )
     rotated, folded = _factor(problem, folds, choice, gaps)
     selection = _select(rotated, folded, choice, folds)
     solution = _solve(problem, rotated, choice, selection)

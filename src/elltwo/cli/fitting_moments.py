@@ -12,6 +12,7 @@ from elltwo.cli.lookback import row_findings
 from elltwo.cli.reading import Loaded
 from elltwo.cli.words import flag_of
 from elltwo.errors import UsageError
+from elltwo.selecting.nested import few_numbers
 
 TABLE_OPTIONS = ("weights", "group", "fold_column", "categorical", "date", "na", "features")
 ROW_OPTIONS = {"solver": "qr", "second_pass": True}  # these read rows
@@ -44,7 +45,7 @@ def fit_moments_file(data: str, targets: tuple[str, ...], table: dict[str, Any],
             flag = flag_of(name) + (f" {value}" if isinstance(value, str) else "")
             raise UsageError(f"{flag} reads rows, and moments keep none: fit the files themselves")
     found = fit_moments(
-        data, list(targets) or None, rule=asked.rule_for_streams, alpha=asked.alpha, standardize=asked.standardize,
+        data, list(targets) or None, rule=asked.rule, alpha=asked.alpha, standardize=asked.standardize,
         one_se=asked.one_se, drop=table["drop"],
     )  # fmt: skip
     return facts(found, data, asked)
@@ -63,11 +64,12 @@ def facts(found: Any, data: str, asked: Asked) -> Fitted:
         notes.insert(
             0, "the honest error was measured with λ chosen by K-fold inside each part, which costs no pass"
         )
-    if asked.rule == "auto" and found.selection is not None:
+    if asked.rule == "auto" and found.selection is not None and is_moments(data):
         used = "K-fold" if found.selection.rule == "kfold" else found.selection.rule.upper()
-        notes.insert(
-            0, f"leave-one-out, the default, needs the rows, and only moments were kept: {used} decided"
-        )
+        if few_numbers(found.rows, len(found.names)):
+            notes.insert(
+                0, f"leave-one-out, the default, needs the rows, and only moments were kept: {used} decided"
+            )
     loaded = Loaded(found.plan, np.empty((0, len(found.names))), None, None, None, None, data, tuple(notes))
     honest = _worth(found, asked)
     return Fitted(

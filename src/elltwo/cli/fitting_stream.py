@@ -50,7 +50,7 @@ def too_large(data: str) -> bool:
 
 def fit_stream(data: str, targets: tuple[str, ...], table: dict[str, Any], asked: Asked, run: dict[str, Any],
                quiet: bool) -> Fitted:  # fmt: skip
-    """Fit from one pass over files; K-fold is the default, leave-one-out takes a second pass."""
+    """Fit from one pass over files; leave-one-out, the default for few numbers, takes a second one."""
     from elltwo.cli.reading import date_uses
     from elltwo.scale.commands import fit_moments
 
@@ -59,7 +59,7 @@ def fit_stream(data: str, targets: tuple[str, ...], table: dict[str, Any], asked
         options["dates"] = dates
     with watching(quiet) as watch:
         found = fit_moments(
-            data, list(targets), rule=asked.rule_for_streams, alpha=asked.alpha, standardize=asked.standardize,
+            data, list(targets), rule=asked.rule, alpha=asked.alpha, standardize=asked.standardize,
             one_se=asked.one_se, folds=asked.folds, seed=asked.seed, contiguous=asked.ordered,
             say=telling(quiet), watch=watch, **{n: run[n] for n in NAMES if n != "stream"}, **options,
         )  # fmt: skip

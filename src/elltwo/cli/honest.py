@@ -14,13 +14,11 @@ from elltwo.factoring.folds import factor_with_folds, fold_moments, folds_from_m
 from elltwo.facts.problem import Problem
 from elltwo.facts.rotated import Fold, Rotated
 from elltwo.selecting.kfold import kfold
-from elltwo.selecting.nested import nested, within
+from elltwo.selecting.nested import few_numbers, nested, within
 from elltwo.selecting.registry import find_rule
 from elltwo.selecting.select import select
 from elltwo.shrinking.path import shrink
 from elltwo.tables.moments.gaps import Gaps
-
-MOST_REFITTED = 2_000_000  # numbers in a table up to which every fold is refitted on its rows
 
 
 @dataclass(frozen=True)
@@ -140,8 +138,7 @@ def worth(
 
     From moments λ is chosen by K-fold on each training part where the rule needs rows: none is read again.
     """
-    n, p = problem.A.shape
-    if keep_predictions or n < 2 * p or n * p <= MOST_REFITTED:
+    if keep_predictions or few_numbers(*problem.A.shape):
         honest = held_out(problem, folds, choice, gaps)
         return Worth(errors(honest, problem.b, problem.weights), honest.alphas, honest)
     return _from_moments(problem, folds, choice, gaps)

@@ -173,11 +173,12 @@ def fit_moments(
     later: Any = ()
     if moments_paths(source) or isinstance(source, MomentSet):
         later = run.pop("drop", ())
-    loo = alpha is None and rule is not None and find_rule(rule).name == "loo"
+    loo = alpha is None and rule not in (None, "auto") and find_rule(rule).name == "loo"
     again = {"--solver qr": solver == "qr", "--rule loo": loo, "--second-pass": second_pass}
     ready = _ready(source, target, run, tuple(name for name, wanted in again.items() if wanted))
     return fit_set(
         ready.moments, target, rule=rule, alphas=alphas, alpha=alpha, standardize=standardize, intercept=intercept,
         one_se=one_se, recipe=recipe, penalty=penalty, drop=(later,) if isinstance(later, str) else tuple(later),
-        triangles=ready.triangles if solver == "qr" else None, sweep=ready.sweep if loo or second_pass else None,
+        triangles=ready.triangles if solver == "qr" else None, sweep=ready.sweep,
+        second_pass=second_pass,
     )  # fmt: skip

@@ -20,7 +20,6 @@ from elltwo.facts.spectrum import Origin, Spectrum
 from elltwo.scale.exact import triangle_folds, triangle_rotated
 from elltwo.scale.folding import Folding, refuse_empty_folds
 from elltwo.scale.leaving import (
-    MOST_REPEATED,
     Outer,
     RowFacts,
     Seen,
@@ -31,7 +30,7 @@ from elltwo.scale.leaving import (
 )
 from elltwo.scale.looking import RowMap
 from elltwo.scale.predicting import Effects
-from elltwo.selecting.nested import Nested
+from elltwo.selecting.nested import Nested, few_numbers
 from elltwo.selecting.registry import find_rule
 from elltwo.selecting.select import select
 from elltwo.shrinking.path import shrink
@@ -132,6 +131,7 @@ def fit_set(
     drop: Sequence[str] = (),
     triangles: Callable[[MixedMoments], Triangles] | None = None,
     sweep: Sweep | None = None,
+    second_pass: bool = False,
 ) -> MomentFit:
     """minimise Σᵢ wᵢ (yᵢ − g − xᵢᵀβ)² + λ‖Lβ‖² over β and g, with λ chosen from the same moments.
 
@@ -139,14 +139,16 @@ def fit_set(
     ----------
     moments : a complete set.
     target : number column or columns; default those named before the pass.
-    rule : as in `selecting.select`; default K-fold where there are folds, else GCV.
+    rule : as in `selecting.select`; default K-fold where there are folds, else GCV. ``"auto"`` is leave-one-out for
+        tables of few numbers (`selecting.nested.few_numbers`) whose rows can be read again, and else the default.
     alphas : (L,) λ to choose among; None for a grid from the spectrum and refinement.
     alpha : one λ, not chosen.
     penalty, standardize, intercept, one_se : as in memory; standardization is redone in every fold.
     recipe : preprocessing, redone in every fold; default mean imputation with indicators and the plan's levels.
     drop : columns to leave out now.
     triangles : how to make the triangles of the same rows, for ``solver="qr"``.
-    sweep : how to read the same rows again: for leave-one-out, and to keep some of them with their leverages.
+    sweep : how to read the same rows again, for leave-one-out.
+    second_pass : read them again in any case, and keep some of them with their leverages.
 
     Raises
     ------
@@ -167,12 +169,17 @@ def fit_set(
     plan = replace(plan, derived=tuple(_imputed(d, design) for d in derived))
     whole = mapped(m, G, m.count, design, positions, np.ones(len(design.features), dtype=bool))
     rotated, folds = _factored(folding, design, whole, None if triangles is None else triangles(m))
-    seen = None if sweep is None else Seen(RowMap.of(m, design, rotated, positions), sweep)
-    by_loo = seen is not None and alpha is None and rule is not None and find_rule(rule).name == "loo"
+    few = few_numbers(m.count, len(design.features))
+    rule = _settled_rule(rule, few and sweep is not None)
+    by_loo = rule == "loo" and alpha is None and sweep is not None
+    seen = (
+        Seen(RowMap.of(m, design, rotated, positions), sweep)
+        if sweep is not None and (by_loo or second_pass)
+        else None
+    )
     points = None if alphas is None else np.asarray(alphas, dtype=float)
     outer: list[Outer] = []
     if by_loo and seen is not None:
-        few = m.count < 2 * len(design.features) or m.count * len(design.features) <= MOST_REPEATED
         outer = outer_folds(folding, seen.sweep) if folds and few and triangles is None else []
         look_together([seen, *(part.seen for part in outer)], points)
         selection: Selection | None = seen.choose(points, one_se, folds)
@@ -220,6 +227,13 @@ def _factored(
     if m.folds == 1:
         return rotated, None
     return rotated, triangle_folds(R, m, folding.recipe, folding.sources, folding.targets, penalty, intercept)
+
+
+def _settled_rule(rule: str | None, rows: bool) -> str | None:
+    """The rule's own name; ``"auto"`` is leave-one-out where that may be, and else None."""
+    if rule == "auto":
+        return "loo" if rows else None
+    return rule if rule is None else find_rule(rule).name
 
 
 def _selected(

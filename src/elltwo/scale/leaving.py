@@ -14,15 +14,12 @@ from elltwo.scale.folding import Folding, live_penalty
 from elltwo.scale.looking import SAMPLE, KeptRows, Look, Looked, RowMap
 from elltwo.selecting.criteria import gcv
 from elltwo.selecting.loo import leverages, loo_residuals
-from elltwo.selecting.nested import Nested, nested_errors
+from elltwo.selecting.nested import Nested, few_numbers, nested_errors
 from elltwo.selecting.registry import RULES, Evidence, Scored
 from elltwo.selecting.search import grid, looked_at
 from elltwo.selecting.select import select
 
 Sweep = Callable[[tuple[Look, ...]], tuple[Looked, ...]]  # one pass, for several purposes
-MOST_REPEATED = (
-    2_000_000  # numbers in a table up to which leave-one-out is done again inside every fold, as in memory
-)
 NEAR, FAR = (
     1,
     5,
@@ -90,9 +87,8 @@ class Seen:
         likely = _least(gcv(rotated, points))
         near, sample = points[likely], SAMPLE if self.without is None else 0
         if alphas is None:
-            n, p = rotated.spectrum.shape
-            reach = np.arange(-FAR, FAR + 1) if n * p <= MOST_REPEATED else np.arange(-NEAR, NEAR + 1)
-            around = np.clip(likely[:, None] + reach, 0, points.size - 1)
+            reach = FAR if few_numbers(*rotated.spectrum.shape) else NEAR
+            around = np.clip(likely[:, None] + np.arange(-reach, reach + 1), 0, points.size - 1)
             points = np.concatenate([points, looked_at(points, np.unique(around))])
         return Look(self.map, np.unique(points), near, sample, self.without)
 

@@ -17,6 +17,16 @@ from elltwo.selecting.select import select
 from elltwo.tables.moments.dense import add_designs, subtract_designs
 from elltwo.tables.moments.gaps import Gaps
 
+FEW = 2_000_000  # numbers in a table
+
+
+def few_numbers(rows: int, columns: int) -> bool:
+    """Is a table so small, or so wide, that its rows may be gone over again for every fold?
+
+    Then leave-one-out is the default and is done again inside every fold; beyond it K-fold is, from moments.
+    """
+    return rows < 2 * columns or rows * columns <= FEW
+
 
 @dataclass(frozen=True)
 class Nested:

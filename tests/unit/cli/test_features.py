@@ -71,7 +71,9 @@ def test_moments_with_features_are_fitted_reported_and_predicted(capsys, place):
 def test_a_file_is_fitted_with_features_as_its_moments_are(capsys, place):
     run(capsys, "stats", str(place / "t.parquet"), "-t", "y", *FEATURES, "-o", str(place / "b.moments"))
     one = json.loads(run(capsys, "fit", str(place / "b.moments"), "-t", "y", "--json"))
-    other = json.loads(run(capsys, "fit", str(place / "t.parquet"), "-t", "y", *FEATURES, "--json"))
+    other = json.loads(
+        run(capsys, "fit", str(place / "t.parquet"), "-t", "y", *FEATURES, "--rule", "kfold", "--json")
+    )
     assert other["outputs"] == one["outputs"]
     assert "--feature square:a --feature product:a:b" in other["how"]["command"]
     ran = run_words(capsys, "fit", str(place / "t.parquet"), "-t", "y", *FEATURES)

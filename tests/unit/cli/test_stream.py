@@ -133,7 +133,8 @@ def test_model_and_report_of_a_stream_predict_as_any_other(capsys, folder, tmp_p
     code, said, err = run(capsys, "fit", str(folder / "t.parquet"), "--stream", "-t", "y", "--drop", "site",
                        "-o", str(model), "--report", str(page))  # fmt: skip
     assert code == 0
-    assert "only moments were kept: K-fold decided" in " ".join(said.split())
+    assert "chosen by leave-one-out" in " ".join(said.split())
+    assert "a second pass over 1,129 rows" in " ".join(err.split())
     assert "1,200 rows in 5 parts" in err
     assert "however many rows there are" in err.replace("\n  ", " ")
     assert max(len(line) for line in err.splitlines() if "/" not in line) <= 80
@@ -141,7 +142,7 @@ def test_model_and_report_of_a_stream_predict_as_any_other(capsys, folder, tmp_p
     assert run(capsys, "predict", str(model), str(folder / "t.csv"), "-o", str(out), "-q")[0] == 0
     from elltwo.scale.commands import fit_moments
 
-    fit = fit_moments(folder / "t.parquet", "y", standardize=True, drop=["site"])
+    fit = fit_moments(folder / "t.parquet", "y", rule="auto", standardize=True, drop=["site"])
     np.testing.assert_allclose(pd.read_csv(out).prediction, fit.predict(folder / "t.csv")[:, 0], rtol=1e-9)
 
 
@@ -239,7 +240,19 @@ def test_leave_one_out_in_a_stream_is_that_of_memory_and_is_announced(capsys, fo
     code, _, err = run(capsys, *words, "--stream")
     assert code == 0
     assert "a second pass over 1,129 rows for leave-one-out: about 1 s" in " ".join(err.split())
-    assert "second pass" not in run(capsys, *words[:-2], "--stream")[2]
+    assert "second pass" not in run(capsys, *words[:-1], "kfold", "--stream")[2]
+
+
+@pytest.mark.parametrize(("most", "rule"), [(2_000_000, "loo"), (3_000, "kfold")])
+def test_what_decides_by_default_depends_on_the_size_of_the_table_and_not_on_where_it_is(
+    capsys, monkeypatch, folder, most, rule
+):
+    monkeypatch.setattr("elltwo.selecting.nested.FEW", most)
+    words = ["fit", str(folder / "t.parquet"), "-t", "y", "--drop", "site", "--json"]
+    told, there = (json.loads(run(capsys, *words, how)[1]) for how in ("--stream", "--no-stream"))
+    assert told["rule"] == there["rule"] == rule
+    assert told["strength"]["value"] == pytest.approx(there["strength"]["value"], rel=SAME)
+    assert told["scores"] == pytest.approx(there["scores"], rel=SAME)
 
 
 def test_a_second_pass_finds_the_rows_that_memory_finds(capsys, tmp_path):

@@ -102,6 +102,8 @@ def test_a_pass_is_announced_with_what_it_is_for_and_only_made_where_it_is_asked
     for options, passes, what in (
         ({}, 0, ""),
         ({"rule": "gcv"}, 0, ""),
+        ({"rule": "auto"}, 1, "a second pass over 877 rows for leave-one-out: about 1 s"),
+        ({"rule": "auto", "alpha": 1.0}, 0, ""),
         ({"rule": "loo"}, 1, "a second pass over 877 rows for leave-one-out: about 1 s"),
         ({"second_pass": True}, 1, "a second pass over 877 rows for leverages and residuals: about 1 s"),
         ({"alpha": 2.0, "rule": "loo", "second_pass": True}, 1, "leverages and residuals"),
@@ -234,9 +236,7 @@ def test_the_honest_error_leaves_one_out_inside_every_fold(tmp_path, options):
 
 
 def test_many_numbers_are_not_gone_over_once_more_for_every_fold(tmp_path, monkeypatch):
-    from elltwo.scale import fitting
-
     _, path = rows_file(tmp_path)
     assert fit_moments(path, "y", rule="loo").honest is not None
-    monkeypatch.setattr(fitting, "MOST_REPEATED", 100)
+    monkeypatch.setattr("elltwo.selecting.nested.FEW", 100)
     assert fit_moments(path, "y", rule="loo").honest is None

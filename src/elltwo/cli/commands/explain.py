@@ -28,7 +28,7 @@ def explanation(loaded: Any, wishes: dict[str, Any]) -> dict[str, Any]:
     n, p = loaded.X.shape
     route = choose(loaded.X, Penalty(standardize=wishes["standardize"]))
     if wishes["alpha"] is None:
-        rule = Asked(rule=wishes["rule"]).rule_for_rows
+        rule = Asked(rule=wishes["rule"]).rule_for(n, p)
         why = f"{rule_words(rule)}; every strength is read off the one factorization"
     else:
         rule, why = "given", f"the strength {wishes['alpha']:g} was given; it is not questioned"

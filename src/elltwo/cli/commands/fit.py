@@ -83,8 +83,8 @@ STRENGTH = (
     click.option("--alpha", type=Alpha(), metavar="NUMBER|auto", default="auto", show_default=True,
                  help="The strength λ."),
     click.option("--rule", default="auto", show_default=True,
-                 help="How λ is chosen: loo, kfold, gcv, rgcv, evidence, mallows, aicc; auto is loo, and kfold for "
-                      "streams, where loo takes a second pass."),
+                 help="How λ is chosen: loo, kfold, gcv, rgcv, evidence, mallows, aicc; auto is loo up to two million "
+                      "numbers, kfold beyond. A stream takes a second pass for loo."),
     click.option("--one-se", is_flag=True, help="The strongest λ within one standard error of the best."),
     click.option("--folds", default=5, show_default=True, help="Parts for K-fold and for the honest error."),
     click.option("--ordered", is_flag=True, help="Folds are runs of rows, for data in time order."),
