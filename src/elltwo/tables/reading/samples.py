@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -44,8 +45,8 @@ def _cells(source: Source, cells: Mapping[str, list[str]], storage: Storage) -> 
     for name, column in cells.items():
         blank = set(storage.na)
         if name in storage.numbers:
-            few = [_float(v, blank, source.texts[0].decimal) for v in column[:PARSED]]
-            columns[name] = pa.array(few + [None] * (len(column) - len(few)), pa.float64())
+            few = _floats(column[:PARSED], blank, source.texts[0].decimal)
+            columns[name] = pa.concat_arrays([few, pa.nulls(len(column) - len(few), pa.float64())])
         else:
             columns[name] = pa.array(
                 [None if v in blank else v for v in column], pa.utf8()
@@ -54,6 +55,16 @@ def _cells(source: Source, cells: Mapping[str, list[str]], storage: Storage) -> 
     for key, value in {k: v for file in source.files for k, v in file.partition}.items():
         columns.setdefault(key, pa.array([value] * rows).dictionary_encode())
     return pa.table(columns).select(list(source.names))
+
+
+def _floats(cells: list[str], blank: set[str], decimal: str) -> pa.Array:
+    """Cells of a column of numbers; what is no number is missing."""
+    import pyarrow as pa
+
+    if decimal == ".":
+        with suppress(pa.ArrowInvalid):
+            return pa.array([None if cell in blank else cell for cell in cells], pa.utf8()).cast(pa.float64())
+    return pa.array([_float(cell, blank, decimal) for cell in cells], pa.float64())
 
 
 def _float(cell: str, blank: set[str], decimal: str) -> float | None:
