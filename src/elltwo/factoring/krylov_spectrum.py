@@ -9,7 +9,7 @@ Golub & von Matt, J. Comput. Graph. Statist. 6 (1997) 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from elltwo.factoring.clean import keep, svd_floor
 from elltwo.factoring.golub_kahan import GolubKahan, OperatorForm
 from elltwo.facts.rotated import Rotated
 from elltwo.facts.spectrum import Free, Origin, Spectrum, Trace
+from elltwo.laws.ridge import leftover
+
+EARLIER, MOVED = 0.7, 0.05  # share of the steps looked back at; how far a residual or a trace may have moved
 
 
 @dataclass(frozen=True)
@@ -86,13 +89,53 @@ def krylov_rotated(
         dropped=0 if run.finished else max(directions - r, 0),
         origin=Origin("golub_kahan", _reason(len(run.betas), len(probes), exact), squared=False),
         x0=x0,
-        trace=exact or (_trace(probes, m - form.Q.shape[1]) if probes else None),
+        trace=_counted(run, probes, m - form.Q.shape[1], exact),
     )
     return Rotated(spectrum, z, free, np.zeros(1), np.array([rest]), np.array([total]), None, noise)
 
 
 def _nothing(B: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.zeros((B.shape[0], 0)), np.zeros(0), np.zeros((0, 0))
+
+
+def _counted(run: GolubKahan, probes: list[GolubKahan], rows: int, exact: Trace | None) -> Trace | None:
+    if exact is None and not probes:
+        return None
+    trace = _trace(probes, rows) if exact is None else exact
+    return replace(trace, floor=_floor(run, probes))
+
+
+def _floor(run: GolubKahan, probes: list[GolubKahan]) -> float:
+    """The strength above which the steps have converged.
+
+    There the residual is no longer what it was after EARLIER of the steps, by more than MOVED, and the two ends of
+    each probe's quadrature (Gauss, and Gauss-Radau with a node at 0) enclose the degrees of freedom left as closely.
+    Below, residuals still fall with every step while a probe has not seen the directions they fall in, and GCV would
+    go to λ = 0. Golub & Meurant, Matrices, Moments and Quadrature (2010), ch. 6.
+    """
+    B = run.bidiagonal
+    early = int(EARLIER * B.shape[1])
+    if early < 1:
+        return 0.0
+    alphas = np.geomspace(1e-15, 1e2, 120) * float(np.linalg.norm(B, 2)) ** 2
+    unsure = np.zeros(alphas.size, dtype=bool)
+    if not run.finished:
+        now, before = _left(B, alphas, 2), _left(B[: early + 1, :early], alphas, 2)
+        unsure |= before > (1 + MOVED) * now
+    for probe in probes:
+        if not probe.finished:
+            upper, lower = _left(probe.bidiagonal, alphas, 1), _left(probe.bidiagonal[:-1], alphas, 1)
+            unsure |= upper > (1 + MOVED) * lower
+    last = np.flatnonzero(unsure)
+    return 0.0 if not last.size else float(alphas[min(last[-1] + 1, alphas.size - 1)])
+
+
+def _left(B: np.ndarray, alphas: np.ndarray, power: int) -> np.ndarray:
+    """(L,) e₁ᵀ(λ(BBᵀ + λ)⁻¹)^power e₁: share of the residual, or of the rows left over, per unit of the start."""
+    left, s, _ = np.linalg.svd(B, full_matrices=False)
+    weights = left[0] ** 2
+    outside = max(1.0 - float(weights.sum()), 0.0)
+    return np.asarray(weights @ leftover(s, alphas) ** power + outside)
 
 
 def _trace(probes: list[GolubKahan], rows: int) -> Trace:

@@ -180,12 +180,14 @@ class Trace:
     s : (m,) singular values; count : (m,) nonnegative numbers of directions.
     sampled : is this an estimate?
     apart : are these values of their own, rather than those of the spectrum's bins?
+    floor : strengths below it are not yet resolved by the steps taken: no rule can judge them.
     """
 
     s: np.ndarray
     count: np.ndarray
     sampled: bool = False
     apart: bool = False
+    floor: float = 0.0
 
 
 @dataclass(frozen=True)

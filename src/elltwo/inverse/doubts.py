@@ -27,7 +27,7 @@ def doubts(p: Prepared, r: Rotated, selection: Selection, solution: Solution) ->
         _undetermined(p, r),
         _edge(r, selection),
         _noise(r, solution),
-        _disagreement(selection),
+        _disagreement(r, selection),
     ]
     return tuple(f for f in found if f is not None)
 
@@ -39,6 +39,11 @@ def _edge(r: Rotated, selection: Selection) -> Finding | None:
     edge = selection.edge
     if selection.rule == "rgcv" and not edge and doubt(r, np.array([0.95 * alpha]))[0] > 1:
         edge = "low"
+    trace = r.spectrum.trace
+    if trace is not None and 0 < alpha < 1.1 * trace.floor:
+        sentence = "The choice is the least strength that the Golub-Kahan steps have resolved."
+        remedy = "More steps may allow a weaker one: pass steps=..., or give noise=..."
+        return Finding("least-resolved", "info", alpha, trace.floor, sentence, remedy)
     texts = {
         "zero": (
             "λ = 0: no regularization does at least as well.",
@@ -87,12 +92,14 @@ def _noise(r: Rotated, solution: Solution) -> Finding | None:
     return Finding("noise-larger-than-data", "warning", r.noise, size, sentence, "Check its units.")
 
 
-def _disagreement(selection: Selection) -> Finding | None:
+def _disagreement(r: Rotated, selection: Selection) -> Finding | None:
     gcv = selection.choices.get("gcv")
     if gcv is None or selection.rule in ("gcv", "given"):
         return None
     chosen, other = float(selection.alpha[0]), float(gcv[0])
-    if not (0 < chosen < np.inf):
+    trace = r.spectrum.trace
+    unresolved = trace is not None and other < trace.floor  # no strength for any rule to choose
+    if unresolved or not (0 < chosen < np.inf):
         return None
     ratio = np.inf if other in (0.0, np.inf) else float(np.sqrt(max(chosen, other) / min(chosen, other)))
     if ratio <= DISAGREE:

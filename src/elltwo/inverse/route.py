@@ -26,6 +26,7 @@ ENTRIES, FLOPS = 6e6, 1.2e10  # a matrix up to these is decomposed; beyond them 
 BLOCK, MOST = 20, 300  # Golub-Kahan steps between two looks, and at most
 PROBED = 1000  # data times probes that make a trace precise enough
 FEW = 300  # data up to which all singular values cost fewer products than that many probes
+EDGE = 1.1  # a choice nearer than this to the least strength that the steps resolve is not settled
 GAP, STILL = 1e-3, 0.02  # the normal equations' residual, and the change of log λ, at which to stop
 
 
@@ -107,7 +108,9 @@ def _until_still(
             break
         alpha = float(select(rotated, chosen_rule(rule, rotated), others=False).alpha[0])
         log = np.log(alpha) if 0 < alpha < np.inf else np.inf
-        if abs(log - previous) < STILL and _gap(run, rotated, alpha) < GAP:
+        trace = rotated.spectrum.trace
+        judged = trace is None or alpha > EDGE * trace.floor
+        if judged and abs(log - previous) < STILL and _gap(run, rotated, alpha) < GAP:
             break
         previous = log
     return rotated

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import special
 
@@ -27,14 +29,28 @@ def chosen_rule(name: str, r: Rotated) -> Rule:
         name = "rgcv" if r.noise is None else "discrepancy"
     rule = find_rule(name)
     if rule.name != "rgcv":
-        return rule
+        return rule if rule.exact is not None else _above_floor(rule)
     gamma = gamma_for(r)
 
     def score(e: Evidence, alphas):  # type: ignore[no-untyped-def]
         values = robust_gcv(e.rotated, alphas, gamma)
         return Scored(doubt(e.rotated, alphas)[:, None] * values)
 
-    return Rule("rgcv", rule.needs, score, f"robust generalized cross-validation score (γ = {gamma:g})")
+    return _above_floor(
+        Rule("rgcv", rule.needs, score, f"robust generalized cross-validation score (γ = {gamma:g})")
+    )
+
+
+def _above_floor(rule: Rule) -> Rule:
+    """The rule without a score at strengths that Golub-Kahan steps have not resolved."""
+
+    def score(e: Evidence, alphas):  # type: ignore[no-untyped-def]
+        scored, trace = rule.score(e, alphas), e.rotated.spectrum.trace
+        if trace is None or trace.floor == 0:
+            return scored
+        return Scored(np.where((alphas >= trace.floor)[:, None], scored.score, np.inf), scored.error)
+
+    return replace(rule, score=score)
 
 
 def doubt(r: Rotated, alphas: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import pytest
 
 from elltwo import reconstruct
 from elltwo.errors import UsageError
+from elltwo.factoring import krylov_spectrum
 from elltwo.factoring.bidiagonal import factor_bidiagonal
 from elltwo.factoring.diagonal import diagonalize
 from elltwo.factoring.golub_kahan import GolubKahan
@@ -246,3 +247,38 @@ def test_the_exact_trace_counts_every_direction_with_its_multiplicity():
         for alpha in (0.1, 3.0):
             df = float(trace.count @ (trace.s**2 / (trace.s**2 + alpha)))
             assert df == pytest.approx(float(np.sum(s**2 / (s**2 + alpha))), rel=1e-10)
+
+
+@pytest.mark.parametrize("boundary", ["zero", "reflective"])
+@pytest.mark.parametrize("penalty", ["gradient", "laplacian"])
+@pytest.mark.parametrize("steps", [None, 150, 400])
+def test_strengths_that_the_steps_have_not_resolved_are_not_chosen(boundary, penalty, steps):
+    """Below the floor residuals fall with every step and the probe does not see why: λ = 0 was chosen."""
+    local, size = np.random.default_rng(0), 24
+    x = np.zeros((size, size))
+    x[6:15, 8:17], x[11:19, 11:14] = 1, 2
+    A = convolution(gaussian_psf(1.2), (size, size), boundary)
+    b = A @ x.ravel()
+    b = b + 0.01 * np.linalg.norm(b) / size * local.standard_normal(size**2)
+    exact = reconstruct(A, b, L=penalty, method="bidiagonal", others=False)
+    got = reconstruct(A, b, L=penalty, method="golub_kahan", steps=steps, probes=1, others=False)
+    floor = got.spectrum.trace.floor
+    assert 0 < floor <= got.alpha
+    assert 0.5 < got.lam / exact.lam < 2
+    assert np.linalg.norm(got.coef - x.ravel()) < 1.1 * np.linalg.norm(exact.coef - x.ravel())
+
+
+def test_above_the_floor_the_probe_s_two_bounds_enclose_the_true_degrees_of_freedom():
+    local = np.random.default_rng(1)
+    dense = local.standard_normal((40, 40)) @ np.diag(np.geomspace(1, 1e-4, 40))
+    form = operator_form(as_operator(dense))
+    probe = GolubKahan(form, probe_vector(form, 3), False, 12)
+    probe.extend(12)
+    q = probe_vector(form, 3)
+    for alpha in (1e-4, 1e-2, 1.0):
+        true = float(q @ (alpha * np.linalg.solve(dense @ dense.T + alpha * np.eye(40), q))) / 40
+        low, high = (
+            krylov_spectrum._left(B, np.array([alpha]), 1)[0]
+            for B in (probe.bidiagonal[:-1], probe.bidiagonal)
+        )
+        assert low * (1 - 1e-9) <= true <= high * (1 + 1e-9)
