@@ -15,7 +15,7 @@ import importlib.abc
 import sys
 
 ABSENT = {"torch", "dask", "distributed", "onnx", "onnxruntime", "lightning", "transformers", "timm"}
-ABSENT |= {"lightning", "skimage", "himalaya", "glum", "statsmodels"}
+ABSENT |= {"duckdb", "skimage", "himalaya", "glum", "statsmodels"}
 
 
 class Absent(importlib.abc.MetaPathFinder):
