@@ -308,7 +308,7 @@ def test_features_of_a_precomputed_kernel_are_refused_and_more_of_them_than_rows
 
 def test_a_kernel_that_does_not_fit_memory_is_refused_and_features_are_not():
     X = np.linspace(0, 1, 41_000)[:, None]
-    with pytest.raises(InputError, match="kernel of 41000 rows takes 13 GB.*approximation='nystroem'"):
+    with pytest.raises(InputError, match=r"kernel of 41000 rows takes 13 GB.*approximation='nystroem'"):
         KernelRidgeCV().fit(X, X[:, 0])
     features = KernelRidgeCV(approximation="nystroem", n_components=8, gamma=1.0, random_state=0, rule="gcv")
     assert features.fit(X, np.sin(X[:, 0])).score(X, np.sin(X[:, 0])) > 0.999
