@@ -66,7 +66,8 @@ def _saturated(fit: GroupFit) -> Finding | None:
     sentence = (
         f"The fit uses {100 * used:.0f} % of the rows as degrees of freedom, so it nearly interpolates."
     )
-    remedy = "Look at rows held out: pass them to write_report, or try rule='loo'."
+    other = "evidence" if fit.rule == "loo" else "loo"
+    remedy = f"Look at rows held out: pass them to write_report, or try rule={other!r} or fewer groups."
     return Finding("nearly-interpolates", "warning", used, 0.9, sentence, remedy)
 
 
