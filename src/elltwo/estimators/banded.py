@@ -90,7 +90,8 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         alphas = self._each_target(bands, b.shape[1]) if each else self.search_.alphas[None]
         self._solved = self._parts.solve(b, bands, alphas)
         df = np.array([band_df(bands, own) for own in alphas])
-        self.alphas_, self.group_df_ = (alphas, df) if each else (alphas[0], df[0])
+        self.alphas_: np.ndarray = alphas if each else alphas[0]
+        self.group_df_: np.ndarray = df if each else df[0]
         self._show(single)
         self.split_ = self.score_split(X, b[:, 0] if single else b)
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -65,7 +65,9 @@ class Wish:
     @property
     def several(self) -> bool:
         """Does every target get a strength of its own?"""
-        return self.per_target or any(n != "target_df" or np.ndim(self.target_df) for n in self.exact)
+        return self.per_target or any(
+            n != "target_df" or np.ndim(cast(Any, self.target_df)) for n in self.exact
+        )
 
 
 @dataclass(frozen=True)

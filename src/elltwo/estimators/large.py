@@ -194,4 +194,5 @@ class SparseRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
             float(found.path.residual.max()),
         )
         self.alpha_ = alpha if self.alpha_per_target else float(alpha[0])
-        self.coef_, self.intercept_ = (coef[0], float(intercept[0])) if ndim == 1 else (coef, intercept)
+        self.coef_: np.ndarray = coef[0] if ndim == 1 else coef
+        self.intercept_: Any = float(intercept[0]) if ndim == 1 else intercept

@@ -66,7 +66,8 @@ class DecayPlan:
         """Counts in one line, for a log."""
         yes, no = self.decayed, self.spared
         return (
-            f"{self.model or 'model'}: {len(yes)} tensor{'s' * (len(yes) != 1)} ({sum(r.numel for r in yes):,} parameters) decayed, "
+            f"{self.model or 'model'}: {len(yes)} tensor{'s' * (len(yes) != 1)} "
+            f"({sum(r.numel for r in yes):,} parameters) decayed, "
             f"{len(no)} ({sum(r.numel for r in no):,}) not; policy {self.policy}, "
             f"{sum(r.scale_invariant == 'proven' for r in self.rows)} proven scale-invariant, "
             f"{sum(r.dead is True for r in self.rows)} dead"

@@ -192,9 +192,9 @@ class Batcher:
     def _beside(self, raw: Raw) -> Beside:
         plan = self.plan
         weights = group = fold = None
-        if plan.weights is not None:
-            weights = col.numbers(raw, plan.weights, self.na)
-            require_weights(weights, lambda row, value, why, do: raw.bad(row, plan.weights, value, why, do))
+        if (name := plan.weights) is not None:
+            weights = col.numbers(raw, name, self.na)
+            require_weights(weights, lambda row, value, why, do: raw.bad(row, name, value, why, do))
         if plan.group is not None:
             found = col.codes(raw, plan.group, self.group_book, self.na)
             self._refuse_missing(raw, plan.group, found, "every row needs a group")

@@ -41,7 +41,9 @@ class LevelBook:
 
     def __post_init__(self) -> None:
         self.index = {level: code for code, level in enumerate(self.levels)}
-        self.cells: dict[str, int] = {}  # text as it stands in the table -> code, so that it is judged once
+        self.cells: dict[
+            object, int
+        ] = {}  # text as it stands in the table -> code, so that it is judged once
 
     def code(self, label: str | None) -> int:
         """The code of a label; None is missing."""
@@ -106,16 +108,16 @@ def codes(raw: Raw, name: str, book: LevelBook, na: frozenset[str]) -> np.ndarra
     """Level codes (n,) int32 of one column; -1 where missing, -2 where the level has no code."""
     positions, values = _encoded(raw.arrow.column(name))
     coded = list(map(book.cells.get, values))
-    for at, code in enumerate(coded):
-        if code is None:
-            coded[at] = code = book.code(_label(values[at], na))
-            if type(values[at]) is str:
-                book.cells[values[at]] = code
+    for at, value in enumerate(values):
+        if coded[at] is None:
+            coded[at] = code = book.code(_label(value, na))
+            if type(value) is str:
+                book.cells[value] = code
     table = np.array([*coded, MISSING], dtype=np.int32)
     out = table[positions]
     if (table == UNSEEN).any():
         rows = np.bincount(positions[positions >= 0], minlength=len(values))
-        for at in np.flatnonzero(table[:-1] == UNSEEN):
+        for at in np.flatnonzero(table[:-1] == UNSEEN).tolist():
             book.count_unseen(str(_label(values[at], na)), int(rows[at]))
     return out
 
@@ -177,8 +179,8 @@ def parsed(
         if label is None:
             continue
         value = read(label)
-        rows = np.flatnonzero(found.positions == at) if value is None else ()
-        if len(rows):  # a dictionary may hold labels that no row of this batch uses
+        rows = np.flatnonzero(found.positions == at)[:1] if value is None else np.zeros(0, int)
+        if rows.size:  # a dictionary may hold labels that no row of this batch uses
             raise _misfit(raw, int(rows[0]), name, label, expected)
         values[at] = np.nan if value is None else value
     return values[found.positions]

@@ -57,7 +57,8 @@ def write_moments(path: str | os.PathLike[str], moments: MomentSet) -> None:
     }
     text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
     buffer = io.BytesIO()
-    np.savez(buffer, header=np.frombuffer(text, dtype=np.uint8), **arrays)
+    named: dict[str, Any] = {"header": np.frombuffer(text, dtype=np.uint8), **arrays}
+    np.savez(buffer, **named)
     atomic_write(path, buffer.getvalue())
 
 
