@@ -32,7 +32,7 @@ def texts(draw):
 
 
 def read(text):
-    batches = read_text(text, text.names, frozenset(), frozenset(text.names), ())
+    batches = read_text(text, text.names, frozenset(), frozenset(text.names), (), 2**14)
     return sum(raw.arrow.num_rows for raw in batches)
 
 

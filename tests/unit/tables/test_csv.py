@@ -218,12 +218,29 @@ def test_blocks_of_any_size_hold_the_same_rows(tmp_path, monkeypatch):
     np.testing.assert_array_equal(np.concatenate([b.numbers for b in found]), whole)
 
 
+def test_blocks_of_a_text_table_fill_up_and_leave_no_crumbs(tmp_path):
+    path = tmp_path / "many.csv"
+    path.write_text("a,b\n" + "".join(f"{i},{i % 7}.25\n" for i in range(400_000)))
+    text = csv.describe(str(path))
+    found = list(csvstream.read_text(text, ("a", "b"), frozenset("ab"), frozenset(), SPELLINGS, 200_000))
+    sizes = [r.arrow.num_rows for r in found]
+    assert sum(sizes) == 400_000
+    assert max(sizes) <= 200_000
+    assert min(sizes[:-1]) > 100_000
+    blocks = [
+        len(b.targets) for b in iter_batches(str(path), plan_columns(str(path), "b"), batch_rows=16_000)
+    ]
+    assert sum(blocks) == 400_000
+    assert max(blocks) <= 16_000
+    assert min(blocks) > 4_000
+
+
 def test_a_row_too_long_for_a_small_block_is_read_with_a_larger_one_and_none_twice(tmp_path):
     path = tmp_path / "long.csv"
     rows = [f"{i},{'x' * (2_000_000 if i == 40_000 else 60)}" for i in range(40_010)]
     path.write_text("a,t\n" + "\n".join(rows) + "\n")
     text = csv.describe(str(path))
-    found = list(csvstream.read_text(text, ("a", "t"), frozenset("a"), frozenset("t"), SPELLINGS))
+    found = list(csvstream.read_text(text, ("a", "t"), frozenset("a"), frozenset("t"), SPELLINGS, 2**14))
     assert [r.first_row for r in found] == list(np.cumsum([0, *(r.arrow.num_rows for r in found)])[:-1])
     numbers = np.concatenate([r.arrow.column("a").to_numpy() for r in found])
     np.testing.assert_array_equal(numbers, np.arange(40_010.0))
@@ -232,6 +249,6 @@ def test_a_row_too_long_for_a_small_block_is_read_with_a_larger_one_and_none_twi
     with pytest.raises(DataError, match="a row longer than 4,194,304 bytes"):
         list(
             csvstream.read_text(
-                csv.describe(str(path)), ("a", "t"), frozenset("a"), frozenset("t"), SPELLINGS
+                csv.describe(str(path)), ("a", "t"), frozenset("a"), frozenset("t"), SPELLINGS, 2**14
             )
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from elltwo.errors import BadValue, DataError
@@ -26,9 +25,12 @@ def read_text(
     numbers: frozenset[str],
     plain: frozenset[str],
     na: Sequence[str],
+    rows: int,
     first_row: int = 0,
 ) -> Iterator[Raw]:
     """Stream the columns: ``numbers`` as float64, ``plain`` as strings, the others as dictionaries of text.
+
+    What is parsed at once goes on together as long as it stays within ``rows`` rows.
 
     Raises
     ------
@@ -42,7 +44,7 @@ def read_text(
     for block in (PARSED, LONGEST):
         known = at - first_row  # rows that went out before a row proved too long for a small block
         try:
-            for batch in _joined(_open(text, kinds, na, block), TOGETHER if block == PARSED else 1):
+            for batch in _joined(_open(text, kinds, na, block), TOGETHER if block == PARSED else 1, rows):
                 fresh, known = batch.slice(min(known, batch.num_rows)), max(known - batch.num_rows, 0)
                 if fresh.num_rows:
                     yield Raw(fresh, origin, at)
@@ -87,12 +89,22 @@ def _open(
     )
 
 
-def _joined(batches: Iterator[pa.RecordBatch], many: int) -> Iterator[pa.Table]:
-    """Each ``many`` batches as one table; its numbers stay in pieces, which saves a copy."""
+def _joined(batches: Iterator[pa.RecordBatch], many: int, rows: int) -> Iterator[pa.Table]:
+    """Up to ``many`` batches within ``rows`` rows as one table; its numbers stay in pieces, which saves a copy."""
+    group: list[pa.RecordBatch] = []
+    for batch in batches:
+        if group and (len(group) == many or sum(b.num_rows for b in group) + batch.num_rows > rows):
+            yield _table(group)
+            group = []
+        group.append(batch)
+    if group:
+        yield _table(group)
+
+
+def _table(batches: list[pa.RecordBatch]) -> pa.Table:
     import pyarrow as pa
 
-    while group := list(islice(batches, many)):
-        yield pa.Table.from_batches(group).unify_dictionaries()
+    return pa.Table.from_batches(batches).unify_dictionaries()
 
 
 def _text_type(plain: bool) -> pa.DataType:

@@ -209,10 +209,14 @@ def _part_raws(
         yield from parquet.read_part(part, columns, text - storage.plain, rows, opened)
         return
     layout, seen = next(t for t in source.texts if t.path == part.file.path), 0
-    for raw in read_text(layout, columns, storage.numbers, storage.plain, storage.na, part.first_row or 0):
-        seen += raw.arrow.num_rows
-        for start in range(0, raw.arrow.num_rows, rows):
-            yield Raw(raw.arrow.slice(start, rows), raw.origin, raw.first_row + start)
+    for raw in read_text(
+        layout, columns, storage.numbers, storage.plain, storage.na, rows, part.first_row or 0
+    ):
+        n = raw.arrow.num_rows
+        seen += n
+        step = -(-n // -(-n // rows))  # pieces of one size, none of them a crumb
+        for start in range(0, n, step):
+            yield Raw(raw.arrow.slice(start, step), raw.origin, raw.first_row + start)
     if part.rows is not None and seen != part.rows:
         raise DataError(
             f"{layout.short} has {seen:,} rows, and {part.rows:,} were counted before: if it has not changed, look for "
