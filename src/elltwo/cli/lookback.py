@@ -27,49 +27,35 @@ def row_findings(looked: RowFacts | None, solution: Solution) -> list[Finding]:
 
 
 def _pulling(looked: RowFacts, df: float) -> list[Finding]:
-    from elltwo.diagnosing.check import found
-    from elltwo.diagnosing.rows import LEVERAGE, TIMES
+    from elltwo.diagnosing.rows import LEVERAGE, TIMES, high_leverage
 
     h, limit = looked.leverage[:, 0], max(LEVERAGE, TIMES * df / looked.rows)
     high = int(np.sum(h > limit))
     if not high or limit >= 1:
         return []
     top = int(np.argmax(h))
-    return found(
-        "high-leverage", "warning", h[top], limit,
-        f"{_count(high, 'decides', 'decide')} more than half of their own prediction; the strongest is "
-        f"data row {looked.number[top] + 1} (leverage {h[top]:.2f}).",
-        "Check these rows for errors and see whether the answer stands without them.",
-    )  # fmt: skip
+    return high_leverage(h[top], limit, _count(high, "decides", "decide"), _named(looked, top))
 
 
 def _far(looked: RowFacts) -> list[Finding]:
-    from elltwo.diagnosing.check import found, number
-    from elltwo.diagnosing.rows import FAR
+    from elltwo.diagnosing.rows import FEWEST, far_from, usual_size
 
     e = np.abs(looked.left_out[:, 0])
-    usual = e[looked.sampled & np.isfinite(e)]
-    spread = float(np.median(usual)) / 0.6745 if usual.size >= 20 else 0.0
-    if spread == 0:
-        return []
-    far = np.flatnonzero(e > FAR * spread)
-    if not far.size:
-        return []
-    top = far[np.argmax(e[far])]
-    return found(
-        "far-rows", "info", e[top] / spread, FAR,
-        f"{_count(far.size, 'lies', 'lie')} far from what the others predict; the farthest, data row "
-        f"{looked.number[top] + 1}, is off by {number(float(e[top]))}, {e[top] / spread:.0f} times the usual error.",
-        "Look at these rows; squared error lets them weigh more than the others.",
-    )  # fmt: skip
+    sampled = e[looked.sampled & np.isfinite(e)]
+    usual = usual_size(sampled) if sampled.size >= FEWEST else 0.0
+    return far_from(e, usual, lambda at: _named(looked, at), _count)
+
+
+def _named(looked: RowFacts, at: int) -> str:
+    return f"data row {looked.number[at] + 1}"
 
 
 def _count(many: int, one: str, more: str) -> str:
+    """A second pass keeps so many of the largest: there may be more."""
+    from elltwo.diagnosing.rows import many_rows
     from elltwo.scale.looking import STRONGEST
 
-    if many == 1:
-        return f"One row {one}"
-    return f"{'At least ' if many >= STRONGEST else ''}{many} rows {more}"
+    return f"{'At least ' if many >= STRONGEST else ''}{many_rows(many, one, more)}"
 
 
 def row_sample(fitted: Fitted) -> RowSample | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from elltwo.diagnosing.check import Check, found, number
@@ -13,6 +15,7 @@ TIMES = 2.5  # the average leverage is df/n
 LEVERAGE = 0.5  # Huber, Robust Statistics (1981), §7.2: a row that decides half of its own prediction
 SHARE = 0.1
 FAR = 6.0  # in robust standard deviations of the leave-one-out residuals
+FEWEST = 20  # rows that say what is usual
 
 
 def leverage(view: View) -> list[Finding]:
@@ -25,10 +28,14 @@ def leverage(view: View) -> list[Finding]:
     if not high.size:
         return []
     top = int(np.argmax(h))
+    return high_leverage(h[top], limit, many_rows(high.size, "decides", "decide"), view.row(top))
+
+
+def high_leverage(value: float, limit: float, rows: str, strongest: str) -> list[Finding]:
+    """The finding about rows of large leverage, wherever they were seen; ``rows`` are a subject and its verb."""
     return found(
-        "high-leverage", "warning", h[top], limit,
-        f"{_rows(high.size, 'decides', 'decide')} more than half of their own prediction; the strongest is "
-        f"{view.row(top)} (leverage {h[top]:.2f}).",
+        "high-leverage", "warning", value, limit,
+        f"{rows} more than half of their own prediction; the strongest is {strongest} (leverage {value:.2f}).",
         "Check these rows for errors and see whether the answer stands without them.",
     )  # fmt: skip
 
@@ -54,22 +61,33 @@ def far_rows(view: View) -> list[Finding]:
     if view.leverages is None:
         return []
     e = np.abs(loo_residuals(view.rotated, view.solution.alpha)[:, view.which])
-    spread = float(np.median(e[np.isfinite(e)])) / 0.6745 if np.isfinite(e).any() else 0.0
-    if spread == 0 or view.rows < 20:
+    usual = usual_size(e[np.isfinite(e)]) if view.rows >= FEWEST else 0.0
+    return far_from(e, usual, view.row, many_rows)
+
+
+def usual_size(e: np.ndarray) -> float:
+    """A robust standard deviation from sizes (n,) of residuals; 0 of none."""
+    return float(np.median(e)) / 0.6745 if e.size else 0.0
+
+
+def far_from(
+    e: np.ndarray, usual: float, named: Callable[[int], str], counted: Callable[[int, str, str], str]
+) -> list[Finding]:
+    """The finding about rows whose left-out residuals have sizes e (n,) far beyond the usual one, wherever seen."""
+    far = np.flatnonzero(e > FAR * usual)
+    if usual == 0 or not far.size:
         return []
-    far = np.flatnonzero(e > FAR * spread)
-    if not far.size:
-        return []
-    top = far[np.argmax(e[far])]
+    top = int(far[np.argmax(e[far])])
     return found(
-        "far-rows", "info", e[top] / spread, FAR,
-        f"{_rows(far.size, 'lies', 'lie')} far from what the others predict; the farthest, {view.row(int(top))}, "
-        f"is off by {number(float(e[top]))}, {e[top] / spread:.0f} times the usual error.",
+        "far-rows", "info", e[top] / usual, FAR,
+        f"{counted(far.size, 'lies', 'lie')} far from what the others predict; the farthest, {named(top)}, "
+        f"is off by {number(float(e[top]))}, {e[top] / usual:.0f} times the usual error.",
         "Look at these rows; squared error lets them weigh more than the others.",
     )  # fmt: skip
 
 
-def _rows(count: int, one: str, many: str) -> str:
+def many_rows(count: int, one: str, many: str) -> str:
+    """``count`` rows as the subject of a sentence, with their verb."""
     return f"One row {one}" if count == 1 else f"{count} rows {many}"
 
 

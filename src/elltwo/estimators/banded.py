@@ -55,16 +55,16 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
     Source: van de Wiel et al. (2021); Dupré la Tour, Eickenberg & Gallant, NeuroImage 264 (2022) 119728.
     """
 
-    def __init__(  # type: ignore[no-untyped-def]
+    def __init__(
         self,
-        groups=None,
+        groups: Any = None,
         *,
-        rule="evidence",
-        per_target=False,
-        fit_intercept=True,
-        kernel="linear",
-        kernel_params=None,
-    ):
+        rule: Any = "evidence",
+        per_target: Any = False,
+        fit_intercept: Any = True,
+        kernel: Any = "linear",
+        kernel_params: Any = None,
+    ) -> None:
         self.groups = groups
         self.rule = rule
         self.per_target = per_target
@@ -72,7 +72,7 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.kernel = kernel
         self.kernel_params = kernel_params
 
-    def __sklearn_tags__(self):  # type: ignore[no-untyped-def]
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags

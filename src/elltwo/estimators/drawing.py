@@ -29,10 +29,10 @@ class Drawn:
     _fit: Fit
 
     def _spectral(self, what: str) -> Rotated:
-        raise NotImplementedError
+        raise NotImplementedError  # Inspected's, which knows when there is no spectrum
 
     def nested_score(self, folds: int = 5, seed: int = 0) -> Nested:
-        raise NotImplementedError
+        raise NotImplementedError  # Inspected's, which knows the rows
 
     def plot_path(self, **options: Any) -> Any:
         """Coefficients over λ; a matplotlib Figure. The report draws it with the same code."""

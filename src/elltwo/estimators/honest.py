@@ -13,6 +13,7 @@ from elltwo.factoring import factor
 from elltwo.factoring.folds import fold_moments
 from elltwo.factoring.splits import factor_numbered, fold_numbers
 from elltwo.facts.problem import Problem
+from elltwo.facts.rotated import Rotated
 from elltwo.facts.selection import Selection
 from elltwo.facts.solution import Solution
 from elltwo.selecting import RULES, select
@@ -67,7 +68,7 @@ def _refit(fit: Fit, train: Problem, numbers: np.ndarray, chosen: Selection | No
     folds = factor_numbered(train, numbers, rotated) if chosen.rule == "kfold" else None
     shared = np.unique(fit.solution.alpha).size == 1
 
-    def choose(r):  # type: ignore[no-untyped-def]
+    def choose(r: Rotated) -> Selection:
         return select(r, chosen.rule, folds=folds, alphas=fit.given, others=False, per_target=not shared)
 
     return fit_chosen(

@@ -51,10 +51,10 @@ class Inspected(Drawn):
     _single: bool
 
     def _linear(self, X: Any) -> np.ndarray:
-        raise NotImplementedError
+        raise NotImplementedError  # Face's, which has the fitted coefficients
 
     def _column_spread(self) -> np.ndarray:
-        raise NotImplementedError
+        raise NotImplementedError  # Face's, which has the fit
 
     # -- the path -------------------------------------------------------------------------------
 

@@ -58,22 +58,22 @@ class KernelRidgeCV(KernelRidge):
     Source: Golub, Heath & Wahba (1979); Rasmussen & Williams (2006) ch. 2 and 5; Williams & Seeger (2001).
     """
 
-    def __init__(  # type: ignore[no-untyped-def]
+    def __init__(
         self,
-        alphas="auto",
+        alphas: Any = "auto",
         *,
-        kernel="rbf",
-        gamma=None,
-        degree=3,
-        coef0=1,
-        kernel_params=None,
-        rule="loo",
-        parameters="fixed",
-        approximation=None,
-        n_components=400,
-        alpha_per_target=False,
-        random_state=None,
-    ):
+        kernel: Any = "rbf",
+        gamma: Any = None,
+        degree: Any = 3,
+        coef0: Any = 1,
+        kernel_params: Any = None,
+        rule: Any = "loo",
+        parameters: Any = "fixed",
+        approximation: Any = None,
+        n_components: Any = 400,
+        alpha_per_target: Any = False,
+        random_state: Any = None,
+    ) -> None:
         super().__init__(kernel=kernel, gamma=gamma, degree=degree, coef0=coef0, kernel_params=kernel_params)
         del self.alpha
         self.alphas = alphas

@@ -46,19 +46,19 @@ class SparseRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
     Source: Hestenes & Stiefel (1952); Golub & von Matt (1997).
     """
 
-    def __init__(  # type: ignore[no-untyped-def]
+    def __init__(
         self,
-        alphas="auto",
+        alphas: Any = "auto",
         *,
-        rule="gcv",
-        cv=5,
-        probes=4,
-        tol=1e-6,
-        n_alphas=20,
-        fit_intercept=True,
-        alpha_per_target=False,
-        random_state=0,
-    ):
+        rule: Any = "gcv",
+        cv: Any = 5,
+        probes: Any = 4,
+        tol: Any = 1e-6,
+        n_alphas: Any = 20,
+        fit_intercept: Any = True,
+        alpha_per_target: Any = False,
+        random_state: Any = 0,
+    ) -> None:
         self.alphas = alphas
         self.rule = rule
         self.cv = cv
@@ -69,7 +69,7 @@ class SparseRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.alpha_per_target = alpha_per_target
         self.random_state = random_state
 
-    def __sklearn_tags__(self):  # type: ignore[no-untyped-def]
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags

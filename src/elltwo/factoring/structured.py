@@ -11,7 +11,7 @@ from elltwo.factoring.bins import binned, pieces
 from elltwo.factoring.clean import svd_floor
 from elltwo.factoring.diagonal import Diagonal
 from elltwo.facts.rotated import Rotated
-from elltwo.facts.spectrum import Free, Origin, Spectrum, Trace
+from elltwo.facts.spectrum import Free, Map, Origin, Spectrum, Trace
 
 EXACT = 1 << 14  # directions up to which each is kept
 
@@ -127,25 +127,33 @@ def factor_structured(
     keep_all = b.shape[1] > 1 or diagonal.a.size <= EXACT if exact is None else exact
     free_rows = _free_rows(diagonal, parts, data)
     make = _exact if keep_all else _binned
-    s, z, mapping, trace, dropped = make(diagonal, parts, data)
+    kept = make(diagonal, parts, data)
     inside = np.array([column @ column for column in b.T]) - (free_rows.z**2).sum(axis=0)
     inside = np.maximum(inside, 0.0)
-    lost = _outside(diagonal, b, inside - (z**2).sum(axis=0), dropped)
+    lost = _outside(diagonal, b, inside - (kept.z**2).sum(axis=0), kept.dropped)
     spectrum = Spectrum(
-        s=s,
-        map=mapping,
+        s=kept.s,
+        map=kept.map,
         rows=None,
         free=Free(False, np.zeros(diagonal.shape[1]), free_rows.T),
         shape=diagonal.shape,
         weight=float(diagonal.shape[0]),
-        dropped=dropped,
+        dropped=kept.dropped,
         origin=Origin(diagonal.kind, diagonal.reason, squared=False),
         x0=x0,
-        trace=trace,
+        trace=kept.trace,
     )
     direct = StructuredDirect(diagonal, data, svd_floor(diagonal.shape), x0)
     return Rotated(
-        spectrum, z, free_rows.z, np.zeros(b.shape[1]), np.maximum(lost, 0.0), inside, None, noise, direct
+        spectrum,
+        kept.z,
+        free_rows.z,
+        np.zeros(b.shape[1]),
+        np.maximum(lost, 0.0),
+        inside,
+        None,
+        noise,
+        direct,
     )
 
 
@@ -194,8 +202,19 @@ def _free_column(diagonal: Diagonal, place: int) -> np.ndarray:
     return diagonal.from_columns(field)
 
 
-def _exact(diagonal: Diagonal, parts: Parts, data: tuple[np.ndarray, ...]):  # type: ignore[no-untyped-def]
-    """s, z, map, no trace, and how many directions were dropped; every direction on its own."""
+@dataclass(frozen=True)
+class Kept:
+    """s (k,) and z (k, t) of the directions or bins kept, their map and counts, and how many were dropped."""
+
+    s: np.ndarray
+    z: np.ndarray
+    map: Map
+    trace: Trace | None
+    dropped: int
+
+
+def _exact(diagonal: Diagonal, parts: Parts, data: tuple[np.ndarray, ...]) -> Kept:
+    """Every direction on its own."""
     order = np.argsort(-parts.gamma2, kind="stable")
     k = int(np.sum(parts.gamma2 > parts.least))
     order = order[:k]
@@ -203,11 +222,11 @@ def _exact(diagonal: Diagonal, parts: Parts, data: tuple[np.ndarray, ...]):  # t
     ell = 1.0 if diagonal.ell2 is None else np.sqrt(diagonal.ell2.ravel()[order])
     z = np.column_stack([sign * field.ravel()[order] for field in data])
     dropped = parts.gamma2.size - k - parts.free.size
-    return np.sqrt(parts.gamma2[order]), z, StructuredMap(diagonal, order, sign / ell), None, dropped
+    return Kept(np.sqrt(parts.gamma2[order]), z, StructuredMap(diagonal, order, sign / ell), None, dropped)
 
 
-def _binned(diagonal: Diagonal, parts: Parts, data: tuple[np.ndarray, ...]):  # type: ignore[no-untyped-def]
-    """The same from bins of directions."""
+def _binned(diagonal: Diagonal, parts: Parts, data: tuple[np.ndarray, ...]) -> Kept:
+    """Bins of directions, when there are too many to keep each."""
     bins = binned(parts.gamma2, data[0].reshape(-1), parts.least, parts.top)
     count, total = bins.count.sum(axis=1), bins.energy.sum(axis=1)
     used = np.flatnonzero(count[1:])[::-1] + 1  # bin 0 holds what is free or dropped
@@ -217,4 +236,4 @@ def _binned(diagonal: Diagonal, parts: Parts, data: tuple[np.ndarray, ...]):  # 
     s = np.sqrt(np.divide(weighted, total[used], out=mean.copy(), where=total[used] > 0))
     trace = Trace(np.sqrt(mean), count[used])
     dropped = int(count[0]) - parts.free.size
-    return s, np.sqrt(total[used])[:, None], BinnedMap(), trace, dropped
+    return Kept(s, np.sqrt(total[used])[:, None], BinnedMap(), trace, dropped)

@@ -32,7 +32,7 @@ def chosen_rule(name: str, r: Rotated) -> Rule:
         return rule if rule.exact is not None else _above_floor(rule)
     gamma = gamma_for(r)
 
-    def score(e: Evidence, alphas):  # type: ignore[no-untyped-def]
+    def score(e: Evidence, alphas: np.ndarray) -> Scored:
         values = robust_gcv(e.rotated, alphas, gamma)
         return Scored(doubt(e.rotated, alphas)[:, None] * values)
 
@@ -44,7 +44,7 @@ def chosen_rule(name: str, r: Rotated) -> Rule:
 def _above_floor(rule: Rule) -> Rule:
     """The rule without a score at strengths that Golub-Kahan steps have not resolved."""
 
-    def score(e: Evidence, alphas):  # type: ignore[no-untyped-def]
+    def score(e: Evidence, alphas: np.ndarray) -> Scored:
         scored, trace = rule.score(e, alphas), e.rotated.spectrum.trace
         if trace is None or trace.floor == 0:
             return scored

@@ -42,7 +42,7 @@ def adjoint_mismatch(A: Any, seed: int = 0) -> AdjointCheck:
     forward = _product(A, "matvec", x, "A x")
     try:
         back = _product(A, "rmatvec", y, "Aᵀ y")
-    except NotImplementedError:
+    except NotImplementedError:  # SciPy's answer where an operator was given no rmatvec
         raise InputError(
             "the operator has no adjoint (rmatvec), and every method here multiplies by Aᵀ: "
             "give rmatvec to the LinearOperator"
@@ -78,7 +78,7 @@ def has_adjoint(A: Any) -> bool:
     """Does the operator say how to multiply by Aᵀ?"""
     try:
         A.rmatvec(np.zeros(A.shape[0]))
-    except NotImplementedError:
+    except NotImplementedError:  # SciPy's answer where an operator was given no rmatvec
         return False
     return True
 

@@ -31,8 +31,7 @@ def lightning_callback(plan: Any = None, **options: Any) -> Any:
         from lightning.pytorch import Callback
     except ImportError:
         try:
-            # mypy: the older name of the same package
-            from pytorch_lightning import Callback  # type: ignore[assignment]
+            from pytorch_lightning import Callback  # type: ignore[assignment]  # the older name of the same class
         except ImportError as error:
             raise missing_extra("lightning", "torch", "the Lightning callback") from error
     return type("MonitorCallback", (_LightningMonitor, Callback), {})(plan, options)

@@ -19,12 +19,7 @@ def criterion(report: dict[str, Any]) -> Any:
     figure, ax = canvas()
     alphas, score, error = (nums(report["curve"][k]) for k in ("alphas", "score", "error"))
     ax.plot(alphas, score, ".-", color=ACCENT, zorder=2)
-    if error.size:
-        ax.errorbar(
-            alphas, score, error, fmt="none", ecolor=MUTED, elinewidth=1.1, capsize=2.5, zorder=1.8,
-            label=f"one standard error over {report['repeats']}",
-        )  # fmt: skip
-        figure.legend(loc="outside lower center", handlelength=1.2)
+    _error_bars(ax, report, alphas, score, error)
     best = int(np.argmin(score))
     ax.plot([alphas[best]], [score[best]], "o", color=ACCENT, ms=7, zorder=3)
     seen = score[score <= FIVE * score[best]]
@@ -42,16 +37,24 @@ def freedom(report: dict[str, Any]) -> Any:
     figure, ax = canvas()
     alphas, df, error = nums(report["curve"]["alphas"]), nums(report["df"]), nums(report["df_error"])
     ax.plot(alphas, df, ".-", color=GREEN, zorder=2)
-    if error.size:
-        ax.errorbar(
-            alphas, df, error, fmt="none", ecolor=MUTED, elinewidth=1.1, capsize=2.5, zorder=1.8,
-            label=f"one standard error over {report['repeats']}",
-        )  # fmt: skip
-        figure.legend(loc="outside lower center", handlelength=1.2)
+    _error_bars(ax, report, alphas, df, error)
     strength_axis(ax, report)
     numbers(ax)
     ax.set_ylabel("degrees of freedom")
     return figure
+
+
+def _error_bars(
+    ax: Any, report: dict[str, Any], alphas: np.ndarray, values: np.ndarray, error: np.ndarray
+) -> None:
+    """One standard error around values over λ, where the report has any."""
+    if not error.size:
+        return
+    ax.errorbar(
+        alphas, values, error, fmt="none", ecolor=MUTED, elinewidth=1.1, capsize=2.5, zorder=1.8,
+        label=f"one standard error over {report['repeats']}",
+    )  # fmt: skip
+    ax.figure.legend(loc="outside lower center", handlelength=1.2)
 
 
 @styled
