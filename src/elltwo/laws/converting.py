@@ -37,11 +37,6 @@ def _plain(name: str) -> str:
     return re.sub(r"[\s'\"]", "", name).lower()
 
 
-SAID = {
-    "free": "leaves the intercept free",
-    "penalised": "penalises the intercept",
-    "none": "has no intercept",
-}
 _BY_NAME = {_plain(n): row for row in CONVENTIONS.values() for n in (row.name, *row.aliases)}
 
 

@@ -53,20 +53,6 @@ def variance(s: np.ndarray, alphas: np.ndarray, sigma2: float) -> np.ndarray:
     return sigma2 * filter_factors(s, alphas) ** 2
 
 
-def coefficient_variance(s: np.ndarray, alphas: np.ndarray, sigma2: float) -> np.ndarray:
-    """(k, L) sampling variance of each coordinate, σ² s²/(s² + λ)²."""
-    return sigma2 * gains(s, alphas) ** 2
-
-
-def posterior_variance(s: np.ndarray, alphas: np.ndarray, sigma2: float) -> np.ndarray:
-    """(k, L) variance of each coordinate given the data, σ²/(s² + λ), under the prior N(0, σ²/λ).
-
-    Bishop, Pattern Recognition and Machine Learning (2006), eq. 3.51.
-    """
-    s2, a = np.asarray(s, dtype=float)[:, None] ** 2, np.atleast_1d(np.asarray(alphas, dtype=float))[None, :]
-    return sigma2 / (s2 + a)
-
-
 def prior_variance(alpha: float, sigma2: float) -> float:
     """Variance of the Gaussian prior on each penalised coefficient that λ stands for: σ²/λ."""
     return float("inf") if alpha == 0 else sigma2 / alpha
