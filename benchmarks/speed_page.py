@@ -54,7 +54,7 @@ def peers() -> str:
     out = [
         "## Beside its peers",
         "",
-        "Measured in one run on one thread ([all figures](docs/speed.md), [digits](docs/accuracy.md)):",
+        "Each row measured in one run, on one thread ([all figures](docs/speed.md), [digits](docs/accuracy.md)):",
         "",
         "| job | comparison | times faster |",
         "|---|---|---|",
