@@ -37,3 +37,16 @@ def test_links_lead_somewhere(page):
         if not link.startswith(("http", "mailto:")) and not os.path.exists(page.parent / link)
     ]
     assert not broken, f"{page.name} links to {broken}"
+
+
+def test_the_figures_beside_the_first_example_are_those_it_prints(tmp_path, monkeypatch):
+    example = blocks(ROOT / "README.md")[0]
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "page"}
+    exec(compile(example, "README.md", "exec"), names)
+    model, X = names["model"], names["X"]
+    sentence = re.search(r"# (λ = [^.]*\.\d+ has the least [^.]*) \.\.\.", example)[1]
+    assert model.selection_.sentence.startswith(sentence)
+    left, of = re.search(r"degrees of freedom left: ([\d.]+) of (\d+)", example).groups()
+    assert f"{model.solution_.df[0]:.2f}" == left
+    assert X.shape[1] + 1 == int(of)
