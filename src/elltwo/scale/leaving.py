@@ -20,10 +20,8 @@ from elltwo.selecting.search import grid, looked_at
 from elltwo.selecting.select import select
 
 Sweep = Callable[[tuple[Look, ...]], tuple[Looked, ...]]  # one pass, for several purposes
-NEAR, FAR = (
-    1,
-    5,
-)  # points of the grid between the least leave-one-out error and the least GCV: as a rule, on few rows
+# Points of the grid between the least leave-one-out error and the least GCV: as a rule, and on few rows.
+NEAR, FAR = 1, 5
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,8 @@ from elltwo.tables.source import Origin, Raw
 if TYPE_CHECKING:
     import pyarrow as pa
 
-AHEAD, AHEAD_BYTES = (
-    4,
-    2**25,
-)  # batches that are decoded together, which is a sixth cheaper; and at most so many bytes
+# Batches that are decoded together, which is a sixth cheaper, and at most so many bytes of them.
+AHEAD, AHEAD_BYTES = 4, 2**25
 BUFFER = 65536  # a small buffered stream: with pre-buffering a reader ends up holding the whole file
 
 
