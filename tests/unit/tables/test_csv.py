@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elltwo.errors import BadValue, DataError
-from elltwo.tables.missing import SPELLINGS
+from elltwo.tables.missing import NUMBERLIKE, SPELLINGS
 from elltwo.tables.plan import plan_columns
 from elltwo.tables.read import iter_batches, read_table
 from elltwo.tables.reading import csv, csvstream
@@ -252,3 +252,21 @@ def test_a_row_too_long_for_a_small_block_is_read_with_a_larger_one_and_none_twi
                 csv.describe(str(path)), ("a", "t"), frozenset("a"), frozenset("t"), SPELLINGS, 2**14
             )
         )
+
+
+@pytest.mark.parametrize("comma", [False, True])
+@pytest.mark.parametrize("spelling", sorted(NUMBERLIKE))
+def test_a_missing_value_that_begins_as_a_number_is_missing_wherever_it_stands(tmp_path, spelling, comma):
+    rows = 60_000
+    numbers = [spelling if i in (45_000, 59_999) else f"{i}.5" for i in range(rows)]
+    labels = [spelling if i in (45_001, 59_998) else "ab"[i % 2] for i in range(rows)]
+    lines = "".join(f"{a};{b};{i % 7}\n" for i, (a, b) in enumerate(zip(numbers, labels, strict=True)))
+    path = written(tmp_path, "x;c;y\n" + (lines.replace(".5", ",5") if comma else lines))
+    plan = plan_columns(path, "y")
+    batches = list(iter_batches(path, plan))
+    x = np.concatenate([b.columns[0] for b in batches])
+    assert np.flatnonzero(np.isnan(x)).tolist() == [45_000, 59_999]
+    assert np.nansum(x) == sum(i + 0.5 for i in range(rows) if i not in (45_000, 59_999))
+    codes = np.concatenate([b.codes[:, 0] for b in batches])
+    assert np.flatnonzero(codes == -1).tolist() == [45_001, 59_998]
+    assert [b.first_row for b in batches] == np.cumsum([0, *(b.rows for b in batches)])[:-1].tolist()

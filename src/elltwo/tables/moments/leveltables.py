@@ -51,7 +51,7 @@ class LevelTables:
         for c, book in enumerate(self.books):
             if book.overfull:
                 slots[c] = self._cut(c)[slots[c]]
-        self._add_cross(slots, fold_of, 1.0 if root is None else root * root)
+        self._add_cross(slots, fold_of, None if root is None else root * root)
 
     def _add_sums(
         self, slots: list[np.ndarray], fold_of: np.ndarray, v: np.ndarray, root: np.ndarray | None
@@ -70,11 +70,15 @@ class LevelTables:
             for place, table in zip(places, self.sums, strict=True):
                 add_rows(table.reshape(-1, D), place[part], rows, None if root is None else root[part])
 
-    def _add_cross(self, slots: list[np.ndarray], fold_of: np.ndarray, weights: np.ndarray | float) -> None:
+    def _add_cross(self, slots: list[np.ndarray], fold_of: np.ndarray, weights: np.ndarray | None) -> None:
+        entries = np.ones(fold_of.size) if weights is None else weights
+        places: dict[tuple[int, int], np.ndarray] = {}
         for (a, b), table in self.cross.items():
             table = grown(table, (self.folds, self.books[a].size, self.books[b].size), SPARE_CROSS)
-            _, A, B = table.shape
-            np.add.at(table.reshape(-1), (fold_of * A + slots[a]) * B + slots[b], weights)
+            A, B = table.shape[1:]
+            if (a, A) not in places:
+                places[a, A] = fold_of * A + slots[a]
+            add_entries(table.reshape(-1, B), places[a, A], slots[b], entries)
             self.cross[a, b] = table
 
     def _cut(self, c: int) -> np.ndarray:
@@ -126,6 +130,20 @@ def add_rows(
     entries = np.ones(n) if weights is None else weights
     starts = np.arange(n + 1, dtype=slots.dtype)
     _sparsetools.csc_matvecs(len(sums), n, D, starts, slots, entries, rows.reshape(-1), sums.reshape(-1))
+
+
+def add_entries(table: np.ndarray, rows: np.ndarray, columns: np.ndarray, values: np.ndarray) -> None:
+    """table[rows[i], columns[i]] += values[i], one entry after the other.
+
+    SciPy's kernel makes no index of its own, as ``numpy.add.at`` on two indices does.
+
+    Parameters
+    ----------
+    table : (S, T) float64, C-contiguous; changed in place.
+    rows, columns : (n,) intp.
+    values : (n,) float64.
+    """
+    _sparsetools.coo_todense(*table.shape, rows.size, rows, columns, values, table.reshape(-1), 0)
 
 
 def grown(table: np.ndarray, shape: tuple[int, ...], spare: int) -> np.ndarray:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from elltwo.errors import BadValue, DataError
 from elltwo.tables.files import open_input
+from elltwo.tables.missing import NUMBERLIKE
 from elltwo.tables.reading.csv import Text, wrong_encoding
 from elltwo.tables.source import Origin, Raw, bad_value
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 PARSED = 2**20  # bytes that pyarrow parses at once: more leave the cache, and
 TOGETHER = 8  # such batches go on as one, since what follows costs something per batch
 LONGEST = 4 * 2**20  # bytes of a row: parsed at once where one does not fit
+INVALID = r"conversion error to double: invalid value '(.*)'"  # as pyarrow says it
 
 
 def read_text(
@@ -41,10 +44,11 @@ def read_text(
 
     kinds = {n: pa.float64() if n in numbers else _text_type(n in plain) for n in columns}
     at, origin = first_row, Origin(text.short, first_row, line_of=text.line_of)
-    for block in (PARSED, LONGEST):
-        known = at - first_row  # rows that went out before a row proved too long for a small block
+    how: _How | None = _How(PARSED, tuple(v for v in na if v not in NUMBERLIKE))
+    while how is not None:
+        known = at - first_row  # rows that went out before something made it begin again
         try:
-            for batch in _joined(_open(text, kinds, na, block), TOGETHER if block == PARSED else 1, rows):
+            for batch in _joined(_open(text, kinds, how), TOGETHER if how.block == PARSED else 1, rows):
                 fresh, known = batch.slice(min(known, batch.num_rows)), max(known - batch.num_rows, 0)
                 if fresh.num_rows:
                     yield Raw(fresh, origin, at)
@@ -53,13 +57,29 @@ def read_text(
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             if isinstance(error, DataError):
                 raise
-            if "straddling" not in str(error) or block == LONGEST:
+            how = how.otherwise(str(error), na)
+            if how is None:
                 raise _explain(text, origin, str(error)) from None
 
 
-def _open(
-    text: Text, kinds: Mapping[str, pa.DataType], na: Sequence[str], block: int
-) -> Iterator[pa.RecordBatch]:
+@dataclass(frozen=True)
+class _How:
+    """Bytes that are parsed at once, and the spellings of a missing value that the reader is told."""
+
+    block: int
+    na: tuple[str, ...]
+
+    def otherwise(self, message: str, na: Sequence[str]) -> _How | None:
+        """What to try where this failed: larger blocks, or every spelling; None where neither would help."""
+        if "straddling" in message and self.block < LONGEST:
+            return replace(self, block=LONGEST)
+        found = re.search(INVALID, message, re.S)
+        if found and found.group(1).strip() in NUMBERLIKE and len(self.na) < len(na):
+            return replace(self, na=tuple(na))
+        return None
+
+
+def _open(text: Text, kinds: Mapping[str, pa.DataType], how: _How) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
     from pyarrow import csv as pacsv
 
@@ -72,7 +92,7 @@ def _open(
             stream,
             read_options=pacsv.ReadOptions(
                 use_threads=False,
-                block_size=block,
+                block_size=how.block,
                 encoding=text.encoding.replace("utf-8", "utf8"),
                 column_names=list(text.names),
                 skip_rows=text.header_lines,
@@ -81,7 +101,7 @@ def _open(
             convert_options=pacsv.ConvertOptions(
                 column_types=dict(kinds),
                 include_columns=list(kinds),
-                null_values=list(na),
+                null_values=list(how.na),
                 strings_can_be_null=True,
                 decimal_point=text.decimal,
             ),
@@ -118,9 +138,7 @@ def _explain(text: Text, origin: Origin, message: str) -> DataError:
     row = int(found.group(1)) if (found := re.search(r"Row #(\d+)", message)) else None
     at = None if row is None else row - text.header_lines - 1  # data row in the file, from 0
     column = text.names[int(c.group(1))] if (c := re.search(r"In CSV column #(\d+)", message)) else "?"
-    if at is not None and (
-        value := re.search(r"conversion error to double: invalid value '(.*)'", message, re.S)
-    ):
+    if at is not None and (value := re.search(INVALID, message, re.S)):
         return not_a_number(origin, origin.first_row + at, column, value.group(1))
     if "UTF8" in message or "codec" in message:
         return wrong_encoding(text, text.line_of(at) if at is not None else 1)
