@@ -68,23 +68,28 @@ def leaf_moments(job: Job, leaf: Leaf, seen: Callable[[int], None] | None = None
     gatherer = Gatherer(
         stored_numbers(plan, job.derived), stored_categories(plan), job.rule.k, plan.max_levels
     )
-    batcher = Batcher(plan)
+    batcher = Batcher(plan, finite=False)  # an infinity shows in the sums
     left_out, rows = 0, job.arithmetic.block_rows
     with one_thread():
         for batch in iter_batches(job.source, plan, rows, only=leaf.parts, batcher=batcher):
-            left_out += _gather(gatherer, batch, job)
+            try:
+                left_out += _gather(gatherer, batch, job, batcher)
+            except DataError:
+                batcher.refuse_infinite(batch)  # says where it stands, if that was it
+                raise
             if seen is not None:
                 seen(batch.rows)
     return gatherer.result(left_out)
 
 
-def _gather(gatherer: Gatherer, batch: Batch, job: Job) -> int:
+def _gather(gatherer: Gatherer, batch: Batch, job: Job, batcher: Batcher) -> int:
     """Add a batch's rows that have every target; how many have not."""
     folds, weights = fold_numbers(batch, job), batch.weights
     columns = [*batch.columns, *beside(batch, job).T]
     codes = list(batch.codes.T)
     absent = np.isnan(batch.targets.T).any(axis=0)
     if absent.any():
+        batcher.refuse_infinite(batch)  # in rows that are left out as in others
         keep = np.flatnonzero(~absent)
         columns, codes, folds = [c[keep] for c in columns], [c[keep] for c in codes], folds[keep]
         weights = None if weights is None else weights[keep]

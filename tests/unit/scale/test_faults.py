@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from elltwo.errors import DataError, UsageError
+from elltwo.errors import BadValue, DataError, UsageError
 from elltwo.scale.commands import fit_moments, parse_shard, stats_command
 from elltwo.scale.job import plan_job, shard
 from elltwo.scale.passing import leaf_moments, run_job
@@ -200,6 +200,29 @@ def test_a_value_that_breaks_the_plan_stops_with_its_place(tmp_path):
     table.to_csv(job_table, index=False)
     with pytest.raises(DataError, match=r"t\.csv, line 252: column 'x1' has 'soon'"):
         run_job(plan_job(job_table, "y", plan=plan))
+
+
+@pytest.mark.parametrize("late", [5, 4_321])
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize(
+    ("column", "row"),
+    [("x", "used"), ("x", "without a target"), ("x", "of no weight"), ("y", "used"), ("y", "of no weight")],
+)
+def test_an_infinity_anywhere_stops_the_pass_with_its_place(tmp_path, kind, column, row, late):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {"x": rng.standard_normal(5_000), "y": rng.standard_normal(5_000), "w": np.ones(5_000)}
+    )
+    table.loc[table.index % 9 == 8, "x"] = np.nan
+    table.loc[late, column] = -np.inf
+    table.loc[late, "y"] = np.nan if row == "without a target" else table.loc[late, "y"]
+    table.loc[late, "w"] = 0.0 if row == "of no weight" else 1.0
+    path = tmp_path / f"t.{kind}"
+    table.to_csv(path, index=False) if kind == "csv" else table.to_parquet(path, row_group_size=1_000)
+    job = plan_job(path, "y", weights="w")
+    place = f"line {late + 2}" if kind == "csv" else rf"row {late + 1} \(row group {late // 1000}\)"
+    with pytest.raises(BadValue, match=f"{place}: column '{column}' has '-inf'"):
+        run_job(job)
 
 
 def test_progress_counts_every_row_and_estimates_the_rest(parquet):

@@ -76,7 +76,7 @@ def test_parts_read_alone_and_in_any_order_are_the_rows_of_the_whole(folder):
         rows = slice(part.first_row, part.first_row + part.rows)
         np.testing.assert_array_equal(alone[0].numbers, every[rows])
         np.testing.assert_array_equal(alone[0].group, keys[rows])
-        assert (alone[0].file, alone[0].row_group) == (part.file.path, part.row_group)
+        assert (alone[0].origin.file, alone[0].origin.row_group) == (part.file.path, part.row_group)
 
 
 def test_codes_decode_to_the_labels_and_flags_to_the_gaps(folder):

@@ -9,13 +9,14 @@ from math import isfinite
 
 import numpy as np
 
+from elltwo.errors import BadValue
 from elltwo.facts.plan import ColumnPlan, TablePlan
 from elltwo.tables.columns import values as col
 from elltwo.tables.columns.dates import dates
 from elltwo.tables.columns.values import LevelBook
 from elltwo.tables.folds import group_keys
 from elltwo.tables.missing import numeric_spellings
-from elltwo.tables.source import Raw
+from elltwo.tables.source import Origin, Raw, bad_value
 from elltwo.tables.weights import require_weights
 
 
@@ -55,8 +56,7 @@ class Batch:
     fold: np.ndarray | None
     fold_book: LevelBook
     first_row: int
-    file: str
-    row_group: int | None = None
+    origin: Origin
 
     @property
     def rows(self) -> int:
@@ -98,6 +98,8 @@ class Batcher:
         plan, prediction).
     targets, helpers : bool
         Whether to read the target columns, and the weight, group and fold columns.
+    finite : bool
+        Whether to look for infinities; who finds them anyway asks `refuse_infinite` where they stand.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class Batcher:
         levels: str = "grow",
         targets: bool = True,
         helpers: bool = True,
+        finite: bool = True,
     ) -> None:
         grow = levels == "grow"
         self.plan = plan
@@ -115,6 +118,7 @@ class Batcher:
         self.targets = plan.targets if targets else ()
         self.classes = tuple(LevelBook(list(c.levels), False) for c in self.targets)
         self.helpers = helpers
+        self.finite = finite
         self.fold_book = LevelBook()
         self.group_book = LevelBook()
         self._keys = np.empty(0, dtype=np.uint64)
@@ -135,12 +139,11 @@ class Batcher:
         """
         plan, n = self.plan, raw.arrow.num_rows
         columns = self._columns(raw)
-        refuse_infinite(raw, columns, plan.number_names)
         codes = np.empty((len(self.books), n), dtype=np.int32)
         for at, (column, book) in enumerate(zip(plan.categories, self.books, strict=True)):
             codes[at] = col.codes(raw, column.name, book, self.na)
         beside = self._beside(raw) if self.helpers else Beside()
-        return Batch(
+        batch = Batch(
             columns,
             codes.T,
             self.books,
@@ -150,9 +153,16 @@ class Batcher:
             beside.fold,
             self.fold_book,
             raw.first_row,
-            raw.origin.file,
-            raw.origin.row_group,
+            raw.origin,
         )
+        if self.finite:
+            self.refuse_infinite(batch)
+        return batch
+
+    def refuse_infinite(self, batch: Batch) -> None:
+        """BadValue for the first infinity among the numbers, or else among the targets."""
+        _refuse_infinite(batch, batch.columns, self.plan.number_names)
+        _refuse_infinite(batch, batch.targets.T, [column.name for column in self.targets])
 
     def _columns(self, raw: Raw) -> tuple[np.ndarray, ...]:
         out: list[np.ndarray] = []
@@ -179,7 +189,6 @@ class Batcher:
                 out[at] = np.where(found < 0, np.nan, found)
                 continue
             out[at] = self._number(raw, column)
-        refuse_infinite(raw, out, [column.name for column in self.targets])
         return out
 
     def _only_known(self, raw: Raw, column: ColumnPlan, found: np.ndarray) -> None:
@@ -217,27 +226,21 @@ class Batcher:
             raise raw.bad(row, name, "", why, "fill it in, or leave the row out")
 
 
-def refuse_infinite(raw: Raw, columns: Iterable[np.ndarray], names: Iterable[str]) -> None:
-    """BadValue for the first infinity in columns (n,)."""
+def _refuse_infinite(batch: Batch, columns: Iterable[np.ndarray], names: Iterable[str]) -> None:
     with np.errstate(all="ignore"):
         for name, column in zip(names, columns, strict=True):
             if isfinite(column @ column):  # the quickest look at every value
                 continue
             found = np.isinf(column)
             if found.any():
-                raise infinite(raw, int(np.argmax(found)), name, column)
+                raise infinite(batch, int(np.argmax(found)), name, column)
 
 
-def infinite(raw: Raw, row: int, name: str, values: np.ndarray) -> Exception:
+def infinite(batch: Batch, row: int, name: str, values: np.ndarray) -> BadValue:
     """The error for an infinity, with how many there are near it."""
     many = int(np.isinf(values).sum())
     count = "" if many == 1 else f" ({many} such values in these {len(values):,} rows)"
-    expected = f"only finite numbers can be used{count}"
     value = str(float(values[row]))
-    return raw.bad(
-        row,
-        name,
-        value,
-        expected,
-        f"`--na {value}` makes it a missing value; `--drop {name}` leaves the column out",
-    )
+    remedy = f"`--na {value}` makes it a missing value; `--drop {name}` leaves the column out"
+    expected = f"only finite numbers can be used{count}"
+    return bad_value(batch.origin, batch.first_row + row, name, value, expected, remedy)

@@ -122,7 +122,8 @@ class Gatherer:
                 self._shift_row(column, order, j, v[1 + j])
             self._flag(v, first, first + len(some))
         if root is not None:
-            v *= root
+            with np.errstate(invalid="ignore"):  # an infinity of no weight, which the sums show
+                v *= root
         return v
 
     def _room(self, n: int) -> np.ndarray:
