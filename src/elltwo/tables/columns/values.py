@@ -114,7 +114,7 @@ def codes(raw: Raw, name: str, book: LevelBook, na: frozenset[str]) -> np.ndarra
             if type(value) is str:
                 book.cells[value] = code
     table = np.array([*coded, MISSING], dtype=np.int32)
-    out = table[positions]
+    out = table.take(positions, mode="wrap")  # −1 is the last one, which is the missing value's
     if (table == UNSEEN).any():
         rows = np.bincount(positions[positions >= 0], minlength=len(values))
         for at in np.flatnonzero(table[:-1] == UNSEEN).tolist():

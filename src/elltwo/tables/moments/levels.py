@@ -131,11 +131,11 @@ class Book:
         file's own dictionary lists.
         """
         table = self._known(labels)
-        slots = table[codes + 2]
+        slots = table.take(codes + 2, mode="clip")
         if slots.min(initial=0) < 0:
             for code in np.unique(codes[slots < 0]):
                 table[code + 2] = self._of(None if code < 0 else labels[code])
-            slots = table[codes + 2]
+            slots = table.take(codes + 2, mode="clip")
         return slots
 
     def _known(self, labels: Sequence[str]) -> np.ndarray:

@@ -46,7 +46,7 @@ class LevelTables:
         slots = []
         for book, code, label in zip(self.books, codes, labels, strict=True):
             slot = book.encode(np.asarray(code), label)
-            slots.append(slot if order is None else slot[order])
+            slots.append(slot if order is None else slot.take(order, mode="clip"))
         self._add_sums(slots, fold_of, v, root)
         for c, book in enumerate(self.books):
             if book.overfull:

@@ -51,6 +51,9 @@ def judge_cells(cells: Mapping[str, list[str]], decimal: str, na: tuple[str, ...
     numbers, plain, padded = set(), set(), dict.fromkeys(na)
     for name, column in cells.items():
         distinct = dict.fromkeys(column)  # in the order of the file: the same judgement every time
+        if decimal == "." and _all_numbers([v for v in distinct if v not in padded]):
+            numbers.add(name)
+            continue
         padded.update(dict.fromkeys(v for v in distinct if v.strip() in padded))
         distinct = {v: None for v in distinct if v not in padded}
         if distinct and number_share(distinct, decimal) >= NUMBER_SHARE:
@@ -64,8 +67,6 @@ def number_share(distinct: Iterable[str], decimal: str = ".") -> float:
     """The share of the values, or of some spread over them, that are written as plain numbers."""
     values = list(distinct)
     values = values[:: max(1, len(values) // JUDGED)]
-    if decimal == "." and _all_numbers(values):
-        return 1.0
     if decimal != ".":
         values = [v.replace(decimal, ".") for v in values]
     return sum(csv.NUMBER.fullmatch(v.strip()) is not None for v in values) / max(len(values), 1)
