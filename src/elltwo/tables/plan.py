@@ -92,7 +92,7 @@ def plan_columns(
     opened = open_source(source, encoding)
     text, out = _texts(categorical), _texts(drop)
     sampled = opened.frame is None
-    table = opened.frame or sample_table(opened, na, text)
+    table = opened.frame or sample_table(opened, na, text, values=task == "classify")
     request = Request(
         () if target is None else _texts(target),
         weights,

@@ -98,14 +98,16 @@ class Gatherer:
         """Fix c for columns that have their first present value in this block: its mean there."""
         if self._shifted.all():
             return
-        for j, column in enumerate(columns):
-            if self._shifted[j]:
-                continue
-            present = column[~np.isnan(column)]
-            if present.size and np.isfinite(present).all():
-                constant = present[0] == present.min() == present.max()
-                self.shift[j] = present[0] if constant else present.mean()
-                self._shifted[j] = np.isfinite(self.shift[j])
+        with np.errstate(over="ignore", invalid="ignore"):
+            for j in np.flatnonzero(~self._shifted):
+                column = columns[j]
+                mean = column.mean()
+                if not np.isfinite(mean):
+                    column = column[~np.isnan(column)]
+                    mean = column.mean() if column.size else np.nan
+                if np.isfinite(mean):
+                    constant = column[0] == column[-1] and column[0] == column.min() == column.max()
+                    self.shift[j], self._shifted[j] = column[0] if constant else mean, True
 
     def _rows(
         self, columns: list[np.ndarray], order: np.ndarray | None, root: np.ndarray | None, n: int

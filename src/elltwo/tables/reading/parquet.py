@@ -172,11 +172,13 @@ def read_part(
     import pyarrow as pa
 
     origin = Origin(part.file.short, part.first_row or 0, part.row_group, None, part.first_in_file)
-    at = origin.first_row
+    at, unsure = origin.first_row, None
     try:
         for batch in _batches(part, list(columns), text, batch_rows, opened or OpenFile()):
             if batch.num_rows:
-                _whole(batch)
+                unsure = _unsure(batch.schema) if unsure is None else unsure
+                for i in unsure:  # found here, before anyone trusts them
+                    batch.column(i).validate(full=True)
                 yield Raw(batch, origin, at)
                 at += batch.num_rows
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -186,13 +188,12 @@ def read_part(
         ) from None
 
 
-def _whole(batch: pa.RecordBatch) -> None:
-    """Text that is no text and labels that are not listed are found here, before anyone trusts them."""
+def _unsure(schema: pa.Schema) -> list[int]:
+    """Columns that may hold text that is no text, or labels that are not listed."""
     import pyarrow as pa
 
-    for column in batch.columns:
-        if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
-            column.validate(full=True)
+    plain = (pa.types.is_floating, pa.types.is_integer)
+    return [i for i, kind in enumerate(schema.types) if not any(sure(kind) for sure in plain)]
 
 
 def _batches(

@@ -12,7 +12,7 @@ from elltwo.errors import DataError
 from elltwo.tables.missing import spellings
 from elltwo.tables.reading import csv
 from elltwo.tables.reading.parquet import AHEAD, OpenFile
-from elltwo.tables.reading.readers import Source, parts, raws
+from elltwo.tables.reading.readers import Source, family, parts, raws
 from elltwo.tables.reading.storage import Storage, judge_cells, sample_cells
 from elltwo.tables.source import Origin, Table
 
@@ -23,8 +23,11 @@ ROWS, PLACES = 8192, 12  # rows of each place; row groups that are looked into
 PARSED = 1000  # cells of a column of numbers that are parsed: its kind is known already
 
 
-def sample_table(source: Source, na: Iterable[str], text: Iterable[str]) -> Table:
-    """The sample as a table. Its rows have no true row numbers: judge kinds by it, never values."""
+def sample_table(source: Source, na: Iterable[str], text: Iterable[str], values: bool = True) -> Table:
+    """The sample as a table. Its rows have no true row numbers: judge kinds by it, never values.
+
+    Without ``values``, columns that are stored as numbers may be left empty: their kind is known.
+    """
     known = spellings(na)
     if source.kind == "csv":
         cells = sample_cells(source.texts)
@@ -32,7 +35,7 @@ def sample_table(source: Source, na: Iterable[str], text: Iterable[str]) -> Tabl
         arrow = _cells(source, cells, storage)
     else:
         storage = Storage(na=known)
-        arrow = _blocks(source, storage)
+        arrow = _blocks(source, storage, values)
     if not arrow.num_rows:
         raise DataError(f"{source.name} has column names and no rows")
     return Table(arrow, (Origin(source.name),), source.name, source.names, na=storage.na)
@@ -72,18 +75,28 @@ def _float(cell: str, blank: set[str], decimal: str) -> float | None:
     return float(plain) if cell not in blank and csv.NUMBER.fullmatch(plain) else None
 
 
-def _blocks(source: Source, storage: Storage) -> pa.Table:
+def _blocks(source: Source, storage: Storage, values: bool) -> pa.Table:
     import pyarrow as pa
 
     every = [p for p in parts(source) if p.rows]
     picked = every[:: max(1, -(-len(every) // PLACES))]
+    known = [] if values else _stored_numbers(source)[1:]  # one at least is read, so that rows are there
+    wanted = [name for name in source.names if name not in known]
     found, opened = [], OpenFile()
     for part in picked:
-        stream = raws(source, source.names, storage, ROWS // AHEAD, [replace(part, first_row=0)], opened)
+        stream = raws(source, wanted, storage, ROWS // AHEAD, [replace(part, first_row=0)], opened)
         head = [raw.table for raw in islice(stream, AHEAD)]
         if not head:
             raise DataError(f"{part.file.short} holds fewer rows than it says: write or copy it again")
         found += head
     if not found:
         raise DataError(f"{source.name} has columns and no rows")
-    return pa.concat_tables(found, promote_options="permissive")
+    table = pa.concat_tables(found, promote_options="permissive")
+    for name in known:
+        table = table.append_column(name, pa.nulls(table.num_rows, source.schema.field(name).type))
+    return table.select(list(source.names))
+
+
+def _stored_numbers(source: Source) -> list[str]:
+    inside = [name for name in source.names if name in source.schema.names]
+    return [name for name in inside if family(source.schema.field(name).type) in ("number", "boolean")]
