@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from elltwo.cli.honest import Choice, Errors, Worth, factored, worth
+from elltwo.cli.honest import Choice, Errors, Redo, Worth, factored, worth
 from elltwo.cli.reading import Loaded
+from elltwo.cli.recoding import Recoding
 from elltwo.errors import UsageError
 from elltwo.facts.finding import Finding
 from elltwo.facts.plan import TablePlan
@@ -121,14 +122,12 @@ def fit(loaded: Loaded, asked: Asked) -> Fitted:
     assert loaded.y is not None
     problem = Problem(loaded.X, loaded.y, loaded.weights, True, Penalty(standardize=asked.standardize))
     folds = fold_numbers(loaded, asked)
-    choice, gaps = (
-        Choice(asked.rule_for(*loaded.X.shape), asked.alpha, asked.one_se),
-        Gaps.of_plan(loaded.plan),
-    )
-    rotated, folded = _factor(problem, folds, choice, gaps)
+    choice = Choice(asked.rule_for(*loaded.X.shape), asked.alpha, asked.one_se)
+    redo = _redo(loaded, problem, folds)
+    rotated, folded = _factor(problem, folds, choice, redo)
     selection = _select(rotated, folded, choice, folds)
     solution = _solve(problem, rotated, choice, selection)
-    worth_of = worth(problem, folds, choice, keep_predictions=loaded.labels is not None, gaps=gaps)
+    worth_of = worth(problem, folds, choice, keep_predictions=loaded.labels is not None, redo=redo)
     means, scales = _spread(loaded.X, loaded.weights)
     lower, upper = intervals(rotated, solution)
     plan = loaded.plan
@@ -143,15 +142,25 @@ def fit(loaded: Loaded, asked: Asked) -> Fitted:
     )  # fmt: skip
 
 
+def _redo(loaded: Loaded, problem: Problem, folds: np.ndarray) -> Redo:
+    """What every training fold does again: put in its own means, or follow the recipe."""
+    if loaded.resident is None:
+        return Gaps.of_plan(loaded.plan)
+    return Recoding.of(loaded.resident, problem, folds)
+
+
 def _factor(
-    problem: Problem, folds: np.ndarray, choice: Choice, gaps: Gaps | None
+    problem: Problem, folds: np.ndarray, choice: Choice, redo: Redo
 ) -> tuple[Rotated, list[Fold] | None]:
     """With fold spectra where they are asked for or cost little: their curve is worth showing."""
+    from elltwo.factoring.choose import factor
     from elltwo.factoring.folds import factor_with_folds
 
     if choice.alpha is None and problem.A.shape[1] <= MOST_FOLDED:
-        return factor_with_folds(problem, folds, gaps=gaps)
-    return factored(problem, folds, choice, gaps)
+        if isinstance(redo, Recoding):
+            return factor(problem), redo.folds()
+        return factor_with_folds(problem, folds, gaps=redo)
+    return factored(problem, folds, choice, redo)
 
 
 def _select(

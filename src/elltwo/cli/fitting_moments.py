@@ -46,7 +46,7 @@ def fit_moments_file(data: str, targets: tuple[str, ...], table: dict[str, Any],
             raise UsageError(f"{flag} reads rows, and moments keep none: fit the files themselves")
     found = fit_moments(
         data, list(targets) or None, rule=asked.rule, alpha=asked.alpha, standardize=asked.standardize,
-        one_se=asked.one_se, drop=table["drop"],
+        one_se=asked.one_se, drop=table["drop"], recipe=table.get("recipe"),
     )  # fmt: skip
     return facts(found, data, asked)
 

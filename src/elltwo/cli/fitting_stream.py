@@ -51,16 +51,30 @@ def too_large(data: str) -> bool:
 def fit_stream(data: str, targets: tuple[str, ...], table: dict[str, Any], asked: Asked, run: dict[str, Any],
                quiet: bool) -> Fitted:  # fmt: skip
     """Fit from one pass over files; leave-one-out, the default for few numbers, takes a second one."""
-    from elltwo.cli.reading import date_uses
+    from elltwo.cli.reading import cap_of, date_uses
     from elltwo.scale.commands import fit_moments
 
     options = {k: v for k, v in table.items() if k not in ("task", "date") and v}
     if dates := date_uses(table.get("date") or ()):
         options["dates"] = dates
+    _check_recipe(data, targets, options)
     with watching(quiet) as watch:
         found = fit_moments(
             data, list(targets), rule=asked.rule, alpha=asked.alpha, standardize=asked.standardize,
             one_se=asked.one_se, folds=asked.folds, seed=asked.seed, contiguous=asked.ordered,
-            say=telling(quiet), watch=watch, **{n: run[n] for n in NAMES if n != "stream"}, **options,
+            max_levels=cap_of(table.get("recipe")), say=telling(quiet), watch=watch,
+            **{n: run[n] for n in NAMES if n != "stream"}, **options,
         )  # fmt: skip
     return facts(found, data, asked)
+
+
+def _check_recipe(data: str, targets: tuple[str, ...], options: dict[str, Any]) -> None:
+    """Refuse a recipe that names columns which are not there, before a pass is spent on it."""
+    from elltwo.tables.moments.choices import check_columns
+    from elltwo.tables.plan import plan_columns
+
+    recipe = options.get("recipe")
+    if recipe is None or not (recipe.imputes or recipe.merge or recipe.references):
+        return
+    about = ("weights", "group", "fold_column", "categorical", "drop", "na", "dates", "encoding")
+    check_columns(plan_columns(data, targets, **{k: options[k] for k in about if k in options}), recipe)

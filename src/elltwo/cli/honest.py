@@ -10,15 +10,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from elltwo.factoring.folds import factor_with_folds, fold_moments, folds_from_moments, refilled
+from elltwo.cli.recoding import Recoding
+from elltwo.factoring.folds import factor_with_folds, fold_moments, refilled
 from elltwo.facts.problem import Problem
 from elltwo.facts.rotated import Fold, Rotated
-from elltwo.selecting.kfold import kfold
 from elltwo.selecting.nested import few_numbers, nested, within
 from elltwo.selecting.registry import find_rule
 from elltwo.selecting.select import select
 from elltwo.shrinking.path import shrink
 from elltwo.tables.moments.gaps import Gaps
+
+Redo = Gaps | Recoding | None  # how columns are made again from some rows: means put in, or a recipe followed
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Honest:
     folds: np.ndarray
 
 
-def held_out(problem: Problem, folds: np.ndarray, choice: Choice, gaps: Gaps | None = None) -> Honest:
+def held_out(problem: Problem, folds: np.ndarray, choice: Choice, redo: Redo = None) -> Honest:
     """Predict every row from the other folds.
 
     Parameters
@@ -63,16 +65,16 @@ def held_out(problem: Problem, folds: np.ndarray, choice: Choice, gaps: Gaps | N
     problem : the whole problem.
     folds : (n,) fold numbers.
     choice : how λ is chosen on each training part; its K-fold uses the remaining folds.
-    gaps : entries to fill with the means of the rows that a fit is made on.
+    redo : how columns are made again from the rows that a fit is made on.
     """
     shape = problem.b.shape
     fitted, plain, mean = np.empty(shape), np.empty(shape), np.empty(shape)
     alphas = []
-    for k in np.unique(folds):
+    for at, k in enumerate(np.unique(folds)):
         held, train = folds == k, folds != k
-        whole, filled = refilled(problem, train, gaps)
+        whole, filled = _made_without(problem, train, at, redo)
         part = _rows(whole, train)
-        rotated, inner = factored(part, folds[train], choice, filled)
+        rotated, inner = factored(part, folds[train], choice, filled, at)
         alpha = choice(rotated, inner)
         alphas.append(alpha)
         for out, strength in ((fitted, alpha), (plain, 0.0)):
@@ -82,16 +84,25 @@ def held_out(problem: Problem, folds: np.ndarray, choice: Choice, gaps: Gaps | N
     return Honest(fitted, plain, mean, np.array(alphas), folds)
 
 
+def _made_without(problem: Problem, train: np.ndarray, at: int, redo: Redo) -> tuple[Problem, Redo]:
+    """The problem with columns made from the rows ``train`` (n,), all but those of the fold at position ``at``."""
+    if isinstance(redo, Recoding):
+        return redo.rows(problem, at), redo
+    return refilled(problem, train, redo)
+
+
 def factored(
-    problem: Problem, folds: np.ndarray, choice: Choice, gaps: Gaps | None = None
+    problem: Problem, folds: np.ndarray, choice: Choice, redo: Redo = None, without: int | None = None
 ) -> tuple[Rotated, list[Fold] | None]:
     """The factored problem, with its folds where the rule reads them and two are left."""
     from elltwo.factoring.choose import factor
 
     needs_folds = choice.alpha is None and "folds" in find_rule(choice.rule).needs
-    if needs_folds and np.unique(folds).size >= 2:
-        return factor_with_folds(problem, folds, gaps=gaps)
-    return factor(problem), None
+    if not needs_folds or np.unique(folds).size < 2:
+        return factor(problem), None
+    if isinstance(redo, Recoding):
+        return factor(problem), redo.folds(without)
+    return factor_with_folds(problem, folds, gaps=redo)
 
 
 def _rows(problem: Problem, keep: np.ndarray) -> Problem:
@@ -132,26 +143,28 @@ class Worth:
 
 
 def worth(
-    problem: Problem, folds: np.ndarray, choice: Choice, keep_predictions: bool, gaps: Gaps | None = None
+    problem: Problem, folds: np.ndarray, choice: Choice, keep_predictions: bool, redo: Redo = None
 ) -> Worth:
     """By refitting on rows where that is quick or predictions are wanted, else from fold moments.
 
     From moments λ is chosen by K-fold on each training part where the rule needs rows: none is read again.
     """
     if keep_predictions or few_numbers(*problem.A.shape):
-        honest = held_out(problem, folds, choice, gaps)
+        honest = held_out(problem, folds, choice, redo)
         return Worth(errors(honest, problem.b, problem.weights), honest.alphas, honest)
-    return _from_moments(problem, folds, choice, gaps)
+    return _from_moments(problem, folds, choice, redo)
 
 
-def _from_moments(problem: Problem, folds: np.ndarray, choice: Choice, gaps: Gaps | None = None) -> Worth:
-    parts = fold_moments(problem, folds)
+def _from_moments(problem: Problem, folds: np.ndarray, choice: Choice, redo: Redo = None) -> Worth:
     alphas = None if choice.alpha is None else np.array([choice.alpha])
     rule = "kfold" if alphas is not None or "rows" in find_rule(choice.rule).needs else choice.rule
     one_se = choice.one_se and alphas is None
-    found = nested(parts, problem.penalty, problem.intercept, alphas, gaps=gaps, rule=rule, one_se=one_se)
-    trained = folds_from_moments(parts, problem.penalty, problem.intercept, gaps=gaps)
-    plain = kfold(trained, np.array([0.0])).mean[0]
+    if isinstance(redo, Recoding):
+        given = None if alphas is None else np.repeat(alphas, problem.b.shape[1])
+        found = redo.nested(rule, given, one_se)
+    else:
+        parts = fold_moments(problem, folds)
+        found = nested(parts, problem.penalty, problem.intercept, alphas, gaps=redo, rule=rule, one_se=one_se)
     fitted = np.sqrt(found.error)
     spread = found.standard_error / np.where(fitted > 0, 2 * fitted, np.inf)
-    return Worth(Errors(fitted, np.sqrt(plain), np.sqrt(found.baseline), spread), found.alphas, None)
+    return Worth(Errors(fitted, np.sqrt(found.plain), np.sqrt(found.baseline), spread), found.alphas, None)

@@ -167,6 +167,24 @@ option settles it:
 - rows that belong together (patients, days): `--group COLUMN`, or the error looks better than it is
 - rows in time order: `--ordered`
 
+## What becomes of the columns
+
+Numbers stay as they are, their gaps get the mean and a 0/1 column beside them; a category becomes one 0/1 column
+per level, and one for its gaps. Anything else is said:
+
+| wish | option | in scikit-learn |
+|---|---|---|
+| 0 in every gap; 18 in those of age | `--impute 0`, `--impute age=18` | `SimpleImputer(strategy="constant")` |
+| no 0/1 columns beside numbers | `--no-indicators` | `add_indicator=False` |
+| a missing category is the most frequent level, or none | `--missing-level mode`, `zeros` | `strategy="most_frequent"` |
+| two levels are one, old or new | `--merge town:Bern=Swiss --merge town:Genf=Swiss` | |
+| at most 20 levels of their own, the others together | `--max-levels 20` | `max_categories=21` |
+| levels on fewer than 50 rows together | `--min-count 50` | `min_frequency=50` |
+| a column for every level; none for the first; none for Bern | `--reference none`, `first`, `town=Bern` | `drop` |
+
+Each is redone on the training rows of every fold, whether the table is in memory, streamed or reduced to moments, and
+stands in the model file: `predict` and every export follow it. Dates keep their means.
+
 ## New rows
 
     elltwo predict model.json new.csv --keep id -o predicted.csv

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,10 @@ from elltwo.cli.console import WIDTH
 from elltwo.cli.words import clean, short
 from elltwo.errors import BadValue, DataError, UsageError
 from elltwo.facts.plan import TablePlan
+
+if TYPE_CHECKING:
+    from elltwo.tables.moments.recipe import Recipe
+    from elltwo.tables.moments.resident import Resident
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Loaded:
     design : the tables room's own record, which knows groups, folds and row numbers.
     name : what the table is called.
     notes : sentences.
+    resident : the rows before the recipe, where one was asked for.
     """
 
     plan: TablePlan
@@ -37,6 +42,7 @@ class Loaded:
     design: Any
     name: str
     notes: tuple[str, ...]
+    resident: Resident | None = None
 
 
 def date_uses(pairs: Iterable[str]) -> dict[str, str]:
@@ -64,6 +70,7 @@ def load(
     task: str = "regress",
     on_error: str = "stop",
     encoding: str = "utf-8",
+    recipe: Recipe | None = None,
 ) -> Loaded:
     """Read a table into memory, plan its columns and encode them.
 
@@ -81,6 +88,7 @@ def load(
             plan = plan_columns(
                 table, target, weights=weights, group=group, fold_column=fold_column, categorical=categorical,
                 drop=drop, na=na, dates=date_uses(date) or None, task=task, encoding=encoding,
+                max_levels=cap_of(recipe),
             )  # fmt: skip
             break
         except BadValue as error:
@@ -88,11 +96,25 @@ def load(
                 raise
             categorical = (*categorical, error.column)
     made = design(table, plan)
-    notes = (*table.notes, *plan.notes, *made.notes)
     y, labels = _targets(made.y, plan)
     _check_size(y, plan, table.name)
-    unique = tuple(dict.fromkeys(notes))
-    return Loaded(plan, made.X, y, labels, made.weights, made, table.name, unique)
+    resident = None
+    if recipe is not None and not recipe.plain:
+        from elltwo.tables.moments.resident import Resident
+
+        columns = np.empty((len(made.X), 0)) if y is None else y
+        resident = Resident.of(table, plan, recipe, made.rows, columns, made.weights)
+        plan = resident.settled()
+        made = design(table, plan)
+    unique = tuple(dict.fromkeys((*table.notes, *plan.notes, *made.notes)))
+    return Loaded(plan, made.X, y, labels, made.weights, made, table.name, unique, resident)
+
+
+def cap_of(recipe: Recipe | None) -> int:
+    """How many levels a category may have when it is read: a recipe may keep more than are usual."""
+    from elltwo.tables.moments.levels import MAX_LEVELS
+
+    return max(MAX_LEVELS, (recipe and recipe.max_levels) or 0)
 
 
 def _read(source: str, **options: Any) -> Any:
@@ -187,7 +209,8 @@ def _left_out(plan: TablePlan) -> dict[str, list[str]]:
 
 
 def _word(column: Any) -> str:
-    extra = [f"{len(column.levels)} levels"] if column.kind == "category" else []
+    told = len(column.levels) - len(column.merged)
+    extra = [f"{told} levels"] if column.kind == "category" else []
     extra += ["/".join(column.parts)] if column.kind == "date" else []
     extra += ["with gaps"] if column.missing else []
     return column.name + (f" ({', '.join(extra)})" if extra else "")

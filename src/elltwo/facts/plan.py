@@ -15,13 +15,15 @@ from typing import Any
 
 from elltwo.errors import DataError
 from elltwo.facts.derived import Derived, derived_record
-from elltwo.facts.strict import READERS, Malformed, record, several
+from elltwo.facts.strict import READERS, Malformed, record, several, text
 
 VERSION = 1
 KINDS = ("number", "boolean", "category", "date", "dropped")
 DATE_PARTS = ("days", "year", "month", "day", "weekday", "hour")
 TASKS = ("regress", "classify")
 LONGEST = 512 * 2**20  # bytes of JSON
+# Fields that JSON leaves out where they say nothing: what was written before there were any can be read.
+LATER: dict[str, Any] = {"indicator": True, "merged": (), "missing_as": None, "constant": False}
 
 
 @dataclass(frozen=True)
@@ -37,17 +39,25 @@ class ColumnPlan:
     reason : str
         Why, in a few words.
     levels : tuple of str
-        Levels of a category, in the order of their columns.
+        Levels of a category, in the order of their columns; those that join another are among them.
     reference : str or None
         The level that gets no column; None is full one-hot.
     other : bool
         Whether rare and unseen levels share a column ``name=(other)``.
     missing : bool
-        Whether the training column had missing values: a 0/1 column ``name missing`` follows.
+        Whether the training column had missing values.
     impute : tuple of float
-        Training means that replace missing values: one per number, boolean or date part.
+        What replaces missing values, a training mean or a constant: one per number, boolean or date part.
     parts : tuple of str
         What a date becomes: ``("days",)`` or some of year, month, day, weekday, hour.
+    indicator : bool
+        Whether a 0/1 column ``name missing`` follows where the training column had missing values.
+    merged : tuple of (str, str)
+        Levels that count as another one, each with that one.
+    missing_as : str or None
+        The level that a missing value counts as.
+    constant : bool
+        Whether ``impute`` was given, and is no training mean.
     """
 
     name: str
@@ -59,6 +69,10 @@ class ColumnPlan:
     missing: bool = False
     impute: tuple[float, ...] = ()
     parts: tuple[str, ...] = ()
+    indicator: bool = True
+    merged: tuple[tuple[str, str], ...] = ()
+    missing_as: str | None = None
+    constant: bool = False
 
     def __post_init__(self) -> None:
         _column_is_sound(self)
@@ -75,7 +89,21 @@ class ColumnPlan:
     @property
     def shown_levels(self) -> tuple[str, ...]:
         """Levels that get a column of their own."""
-        return tuple(level for level in self.levels if level != self.reference)
+        return tuple(level for level in self.levels if level != self.reference and level not in self.joins)
+
+    def counts_as(self, level: str) -> str:
+        """The level itself, or the one that it joins."""
+        return self.joins.get(level, level)
+
+    @cached_property
+    def joins(self) -> dict[str, str]:
+        """``merged`` to look up in."""
+        return dict(self.merged)
+
+    @property
+    def flagged(self) -> bool:
+        """Whether a 0/1 column ``name missing`` belongs to it."""
+        return self.kind != "dropped" and self.missing and self.indicator
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -84,7 +112,7 @@ class ColumnPlan:
         if self.kind == "category":
             names += [f"{self.name}={level}" for level in self.shown_levels]
             names += [f"{self.name}=(other)"] * self.other
-        if self.kind != "dropped" and self.missing:
+        if self.flagged:
             names.append(f"{self.name} missing")
         return tuple(names)
 
@@ -197,6 +225,10 @@ class TablePlan:
         plain = {"version": VERSION, **asdict(self)}
         if not self.derived:
             del plain["derived"]
+        for column in (*plain["columns"], *plain["targets"]):
+            for name, usual in LATER.items():
+                if column[name] == usual:
+                    del column[name]
         return plain
 
     def to_json(self) -> str:
@@ -245,9 +277,22 @@ def _column_is_sound(c: ColumnPlan) -> None:
     if len(set(c.parts)) != len(c.parts):
         raise _refuse(f"{where} repeats a date part")
     if c.impute and len(c.impute) != len(c.numbers):
-        raise _refuse(f"{where} has {len(c.impute)} training means for {len(c.numbers)} numbers")
+        raise _refuse(f"{where} has {len(c.impute)} values for the gaps of {len(c.numbers)} numbers")
     if not all(math.isfinite(v) for v in c.impute):
-        raise _refuse(f"a training mean of {where} is not finite")
+        raise _refuse(f"a value for the gaps of {where} is not finite")
+    _joins_are_sound(c, where)
+
+
+def _joins_are_sound(c: ColumnPlan, where: str) -> None:
+    """Every level that others count as is a level, and counts as itself."""
+    joined = c.joins
+    for level in (*joined, *joined.values(), *filter(None, (c.missing_as,))):
+        if level not in c.levels:
+            raise _refuse(f"level {level!r} that {where} joins is not among its levels")
+    if len(joined) < len(c.merged) or any(c.counts_as(level) in joined for level in c.levels):
+        raise _refuse(f"a level of {where} joins one that joins another")
+    if c.reference in joined or c.missing_as in joined:
+        raise _refuse(f"a level of {where} that stands for others joins another")
 
 
 def _plan_is_sound(plan: TablePlan) -> None:
@@ -268,8 +313,16 @@ def _plan_is_sound(plan: TablePlan) -> None:
         raise _refuse(f"max_levels is {plan.max_levels}, and a category needs two")
 
 
+def _pair(value: object, where: str) -> tuple[str, str]:
+    found = several(text)(value, where)
+    if len(found) != 2:
+        raise Malformed(f"{where} should be two texts")
+    return found[0], found[1]
+
+
 def _column(value: object, where: str) -> ColumnPlan:
-    return record(ColumnPlan, value, where)
+    known = {**LATER, **value} if isinstance(value, Mapping) else value
+    return record(ColumnPlan, known, where, {**READERS, "tuple[tuple[str, str], ...]": several(_pair)})
 
 
 _READERS = {

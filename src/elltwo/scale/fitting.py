@@ -35,6 +35,7 @@ from elltwo.selecting.registry import find_rule
 from elltwo.selecting.select import select
 from elltwo.shrinking.path import shrink
 from elltwo.tables.columns.batches import Batcher
+from elltwo.tables.moments.choices import asked_of, become
 from elltwo.tables.moments.design import DesignMap, design_map
 from elltwo.tables.moments.foldrule import FoldRule
 from elltwo.tables.moments.mixed import MixedMoments
@@ -158,15 +159,15 @@ def fit_set(
         A rule that needs rows; the message names those that work.
     """
     m = moments.total()
-    plan = settle_plan(m, retarget(moments.plan, m, target, drop))
-    positions = tuple(target_positions(m, [c.name for c in plan.targets]))
     recipe = recipe or Recipe()
+    plan = asked_of(settle_plan(m, retarget(moments.plan, m, target, drop)), recipe)
+    positions = tuple(target_positions(m, [c.name for c in plan.targets]))
     derived = tuple(d for d in moments.derived if set(d.columns) <= set(plan.number_names))
     penalty = penalty or Penalty(standardize=standardize)
     folding = Folding(m, recipe, plan_sources(m, plan, recipe.drop, derived), positions, penalty, intercept)
     G = assemble(m)
     design = design_map(m, G, recipe, folding.sources)
-    plan = replace(plan, derived=tuple(_imputed(d, design) for d in derived))
+    plan = become(replace(plan, derived=tuple(_imputed(d, design) for d in derived)), design, recipe)
     whole = mapped(m, G, m.count, design, positions, np.ones(len(design.features), dtype=bool))
     rotated, folds = _factored(folding, design, whole, None if triangles is None else triangles(m))
     few = few_numbers(m.count, len(design.features))

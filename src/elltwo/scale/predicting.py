@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from elltwo.facts.plan import TablePlan
+from elltwo.facts.plan import ColumnPlan, TablePlan
 from elltwo.tables.columns.batches import Batch
 from elltwo.tables.columns.derived import derived_values
 from elltwo.tables.moments.design import DesignMap
@@ -50,9 +50,8 @@ class Effects:
                 missing[i] = B[1 + d + m.flagged.index(j)]
             elif names[i] in design.impute:
                 missing[i] = (design.impute[names[i]] - m.shift[j]) * slopes[i]
-        which = [m.categories.index(column.name) for column in plan.categories]
-        slots = tuple(_slots(m, c, design, coef, B) for c in which)
-        levels = tuple(m.levels[c] for c in which)
+        found = [_category(m, column, design, coef, B) for column in plan.categories]
+        levels, slots = tuple(f[0] for f in found), tuple(f[1] for f in found)
         constant = design.shift @ coef + intercept
         return cls(names, plan, m.shift[at], slopes, missing, levels, slots, constant)
 
@@ -74,12 +73,29 @@ class Effects:
         return out
 
 
-def _slots(m: MixedMoments, c: int, design: DesignMap, coef: np.ndarray, B: np.ndarray) -> np.ndarray:
-    """Effects of a category's slots; slot "other" takes the shared column even if training left it empty."""
-    start, stop = m.starts[c], m.starts[c + 1]
+def _category(
+    m: MixedMoments, column: ColumnPlan, design: DesignMap, coef: np.ndarray, B: np.ndarray
+) -> tuple[Levels, np.ndarray]:
+    """Levels of a category and effects (slots, t) of its slots.
+
+    Slot "other" takes the shared column even if training left it empty; levels that others joined, and a missing
+    value that counts as a level, have a slot even if the pass met none.
+    """
+    c = m.categories.index(column.name)
+    level, start, stop = m.levels[c], m.starts[c], m.starts[c + 1]
     table = B[start:stop].copy()
-    shared = [j for j, f in enumerate(design.features) if f.source == m.categories[c] and f.role == "other"]
-    if shared and design.T[[start + OTHER]].nnz == 0:
-        column = design.T[:, [shared[0]]]
-        table[OTHER] = (column.data[0] if column.nnz else 0.0) * coef[shared[0]]
-    return table
+    at = {(f.role, f.level): j for j, f in enumerate(design.features) if f.source == column.name}
+
+    def effect(role: str, name: str | None = None) -> np.ndarray:
+        """(t,) of one of the category's columns; 0 of a level that has none."""
+        j = at.get((role, name))
+        entries = design.T[:, [] if j is None else [j]].data
+        return entries[0] * coef[j] if entries.size else np.zeros(coef.shape[1])
+
+    if design.T[[start + OTHER]].nnz == 0:
+        table[OTHER] = effect("other")
+    more: dict[str | None, str] = {v: column.counts_as(v) for v in column.levels if v not in level.labels}
+    if column.missing_as is not None and None not in level.labels:
+        more[None] = column.missing_as
+    rows = [effect("level", name) for name in more.values()]
+    return replace(level, labels=(*level.labels, *more)), np.vstack([table, *rows])

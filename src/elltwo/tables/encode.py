@@ -75,8 +75,7 @@ class Design:
 def design(source: object, plan: TablePlan, *, fit: bool = True, encoding: str = "utf-8") -> Design:
     """Encode a table under a settled plan.
 
-    Missing numbers become the training mean, with a 0/1 column beside them when the training column had missing
-    values. A level that the plan does not know is 0 in every column of its category (or 1 in ``(other)``), and a
+    Missing numbers become what the plan says, with a 0/1 column beside them if it says so. A level that the plan does not know is 0 in every column of its category (or 1 in ``(other)``), and a
     note says so. Columns may come in any order; columns that the plan does not use are ignored.
 
     Parameters
@@ -160,7 +159,7 @@ def _numbers(batch: Batch, span: slice, column: ColumnPlan, block: np.ndarray) -
     absent = None if batch.missing is None else batch.missing[:, span]
     if absent is not None and absent.any():
         np.copyto(block[:, :k], np.asarray(column.impute), where=absent)
-    if column.missing:
+    if column.flagged:
         block[:, k] = 0.0 if absent is None else absent.any(axis=1)
 
 
@@ -169,11 +168,13 @@ def _one_hot(codes: np.ndarray, column: ColumnPlan, block: np.ndarray) -> None:
     block[:] = 0.0
     shown = {level: i for i, level in enumerate(column.shown_levels)}
     # One entry per code, then two for the codes -2 (unseen) and -1 (missing), which index from the end.
-    place = np.array([shown.get(level, -1) for level in column.levels] + [-1, -1])
+    place = np.array([shown.get(column.counts_as(level), -1) for level in column.levels] + [-1, -1])
     if column.other:
         place[UNSEEN] = len(shown)
-    if column.missing:
+    if column.flagged:
         place[MISSING] = len(shown) + column.other
+    elif column.missing_as is not None:
+        place[MISSING] = shown.get(column.missing_as, -1)
     hot = place[codes]
     rows = np.flatnonzero(hot >= 0)
     block[rows, hot[rows]] = 1.0
@@ -257,15 +258,19 @@ class _Parts:
             if many and not column.missing:
                 notes.append(
                     f"column {column.name!r} misses {_counted(many, 'value')} and missed none in training: "
-                    f"the training mean stands in"
+                    f"{_filled(column)}"
                 )
         for column, many in zip(self.plan.categories, self.gaps.tolist(), strict=True):
-            if many and not column.missing:
+            if many and not column.missing and column.missing_as is None:
                 notes.append(
                     f"column {column.name!r} misses {_counted(many, 'value')} and missed none in training: "
                     f"{_unset(column)}"
                 )
         return tuple(notes)
+
+
+def _filled(column: ColumnPlan) -> str:
+    return f"{column.impute[0]:g} stands in" if column.constant else "the training mean stands in"
 
 
 def _unset(column: ColumnPlan) -> str:

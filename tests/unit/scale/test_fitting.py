@@ -243,6 +243,9 @@ RECIPES = {
     "reference": Recipe(reference="first"),
     "no missing level": Recipe(missing_level="zeros"),
     "commonest level": Recipe(missing_level="mode"),
+    "constants by column": Recipe(imputes={"x1": 3.0, "x0": "mean"}),
+    "every level a column": Recipe(reference="none", indicators=False),
+    "relative to the commonest": Recipe(reference="first", missing_level="mode", max_levels=2),
     "rare levels together": Recipe(min_count=120),
     "few levels": Recipe(max_levels=2),
     "a column less": Recipe(drop=("x1", "e")),
@@ -255,8 +258,13 @@ RECIPES = {
 def test_predictions_follow_the_recipe(recipe):
     table = frame(600)
     fit = fit_moments(table, "y", alpha=1.0, recipe=recipe)
-    residual = table.y.to_numpy() - fit.predict(table)[:, 0]
+    found = fit.predict(table)[:, 0]
+    residual = table.y.to_numpy() - found
     assert fit.solution.rss[0] == pytest.approx(residual @ residual, rel=1e-10)
+    assert fit.names == fit.plan.feature_names
+    if recipe.standardize == "none":  # the plan, which model files keep, says the same without the recipe
+        X = design(table, fit.plan).X
+        np.testing.assert_allclose(X @ fit.coef[:, 0] + fit.intercept[0], found, rtol=1e-10)
 
 
 def test_levels_merged_after_the_pass_are_predicted_as_one():
@@ -265,6 +273,18 @@ def test_levels_merged_after_the_pass_are_predicted_as_one():
     fit = fit_moments(table, "y", alpha=1.0, recipe=Recipe(merge={"c": {first: second}}))
     swapped = table.assign(c=table.c.astype(object).replace({first: second}))
     np.testing.assert_allclose(fit.predict(table), fit.predict(swapped), rtol=1e-12)
+
+
+def test_levels_may_join_a_new_one_step_by_step():
+    table, recipe = frame(600), Recipe(merge={"c": {"lvl": "north", "north": "all"}})
+    assert recipe.joins("c") == {"lvl": "all", "north": "all"}
+    first, second = sorted(table.c.dropna().unique())[:2]
+    fit = fit_moments(table, "y", alpha=1.0, recipe=Recipe(merge={"c": {first: "both", second: "both"}}))
+    assert "c=both" in fit.names
+    renamed = table.assign(c=table.c.astype(object).replace({first: "both", second: "both"}))
+    np.testing.assert_allclose(fit.predict(renamed), fit.predict(table), rtol=1e-12)
+    again = fit_moments(renamed, "y", alpha=1.0)
+    np.testing.assert_allclose(again.coef, fit.coef[[fit.names.index(n) for n in again.names]], rtol=1e-9)
 
 
 @pytest.mark.parametrize("cap", [1000, 4])

@@ -9,6 +9,7 @@ import click
 
 from elltwo.cli.commands.fit import STRENGTH, TABLE, attach, check_places, split_options
 from elltwo.cli.console import bold, progress, put, put_json
+from elltwo.cli.preparing import PREPARE
 from elltwo.cli.settings import settings
 from elltwo.cli.words import paragraph, rule_words
 
@@ -49,6 +50,7 @@ def explanation(loaded: Any, wishes: dict[str, Any]) -> dict[str, Any]:
 @settings("explain", HELP)
 @click.argument("data")
 @attach(TABLE)
+@attach(PREPARE)
 @attach(STRENGTH)
 def command(data: str, as_json: bool, **params: Any) -> None:
     """See HELP."""

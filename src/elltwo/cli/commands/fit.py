@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from elltwo.cli.console import dim, progress, put, put_json, say
+from elltwo.cli.preparing import NAMES, PREPARE, recipe_of
 from elltwo.cli.settings import settings
 from elltwo.cli.words import flag_of
 from elltwo.errors import UsageError
@@ -135,8 +136,8 @@ def reproduce(data: str, params: dict[str, Any]) -> str:
     words = ["elltwo", "fit", data]
     for name, value in params.items():
         flag = flag_of(name)
-        if name == "standardize":
-            words += [] if value else ["--no-standardize"]
+        if name in ("standardize", "indicators"):
+            words += [] if value else [f"--no-{name}"]
         elif isinstance(value, bool):
             words += [flag] if value else []
         elif isinstance(value, (tuple, list)):
@@ -147,7 +148,8 @@ def reproduce(data: str, params: dict[str, Any]) -> str:
 
 
 DEFAULTS = {("rule", "auto"), ("folds", 5), ("seed", 0), ("task", "regress"), ("encoding", "utf-8"), ("solver", "gram"),
-            ("threads", 1), ("workers", 0), ("on_error", "stop")}  # fmt: skip
+            ("threads", 1), ("workers", 0), ("on_error", "stop"), ("missing_level", "column"),
+            ("min_count", 0.0)}  # fmt: skip
 
 
 RUNNING = ("stream", "solver", "threads", "dask", "workers", "memory_limit", "second_pass", "features")
@@ -156,8 +158,8 @@ RUNNING = ("stream", "solver", "threads", "dask", "workers", "memory_limit", "se
 def split_options(params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Options of the table, and options of the fit."""
     wishes = ("alpha", "rule", "one_se", "folds", "ordered", "standardize", "seed")
-    table = {k: v for k, v in params.items() if k not in (*wishes, *RUNNING)}
-    return table, {k: params[k] for k in wishes}
+    table = {k: v for k, v in params.items() if k not in (*wishes, *RUNNING, *NAMES)}
+    return table | {"recipe": recipe_of(params)}, {k: params[k] for k in wishes}
 
 
 def run_fit(data: str, params: dict[str, Any], *, quiet: bool = False) -> tuple[Any, Any]:
@@ -242,6 +244,7 @@ def _fingerprint(data: str) -> dict[str, str]:
 @settings("fit", HELP)
 @click.argument("data")
 @attach(TABLE)
+@attach(PREPARE)
 @attach(STRENGTH)
 @attach(STREAM)
 @FEATURE

@@ -60,10 +60,11 @@ def terms(model: FittedModel, output: FittedOutput) -> tuple[Term, ...]:
 
 
 def _term(column: ColumnPlan, coef: dict[str, float]) -> Term:
-    flag = coef[f"{column.name} missing"] if column.missing else 0.0
+    flag = coef[f"{column.name} missing"] if column.flagged else 0.0
     if column.kind == "category":
         unseen = coef[f"{column.name}=(other)"] if column.other else 0.0
-        levels = {level: coef.get(f"{column.name}={level}", 0.0) for level in column.levels}
+        levels = {v: coef.get(f"{column.name}={column.counts_as(v)}", 0.0) for v in column.levels}
+        flag = flag if column.missing_as is None else levels[column.missing_as]
         return Term(column.name, column.kind, {}, levels, flag, unseen)
     parts = column.parts if column.kind == "date" else ("",)
     slopes = {part: coef[name] for part, name in zip(parts, column.numbers, strict=True)}

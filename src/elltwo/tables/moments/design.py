@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import sparse
 
 from elltwo.errors import DataError
+from elltwo.tables.moments.coding import Coding, coding
 from elltwo.tables.moments.mixed import MixedMoments
 from elltwo.tables.moments.recipe import Feature, Recipe, Source
 
@@ -25,12 +26,14 @@ class DesignMap:
     features : p descriptions, in order.
     shift : (p,) added to a stored, shifted column to give the design column.
     impute : number column name -> the value that replaces missing ones.
+    codings : category name -> where its levels went.
     """
 
     T: sparse.csc_array
     features: tuple[Feature, ...]
     shift: np.ndarray
     impute: dict[str, float]
+    codings: dict[str, Coding] = field(default_factory=dict)
 
     @property
     def live(self) -> np.ndarray:
@@ -68,6 +71,7 @@ class _Builder:
         self.features: list[Feature] = []
         self.shift: list[float] = []
         self.impute: dict[str, float] = {}
+        self.codings: dict[str, Coding] = {}
 
     def add(self, source: Source) -> None:
         if source.category is not None:
@@ -93,7 +97,7 @@ class _Builder:
         name, c, flag, x = self.m.numeric[j], self.m.shift[j], self._flag(j), 1 + j
         missing = self.G[0, flag] if flag else 0.0
         present = self.G[0, 0] - missing
-        fill = self.recipe.imputes.get(name, self.recipe.impute)
+        fill = "mean" if source.mean_only else self.recipe.fill(name)
         mean = self.G[0, x] / present if present > 0 else 0.0
         step = mean if isinstance(fill, str) else float(fill) - c
         self.impute[name] = c + step
@@ -101,53 +105,17 @@ class _Builder:
         self._column(entries, Feature(name, source.name, "number"), c)
 
     def _category(self, source: Source, category: int) -> None:
-        start, labels = self.m.starts[category], self.m.levels[category].labels
+        start, levels = self.m.starts[category], self.m.levels[category]
         weight = np.diagonal(self.G)[start : self.m.starts[category + 1]]
-        target, names = self._targets(source, labels, weight)
-        columns: dict[object, dict[int, float]] = {name: {} for name in names}
-        for slot, goal in enumerate(target):
-            if goal is not _NOWHERE and weight[slot] > 0:
-                columns[goal][start + slot] = 1.0
-        if self.recipe.reference == "first":
-            columns[next((n for n in names if isinstance(n, str) and columns[n]), None)] = {}
-        for name in names:
-            if name != source.reference:
-                self._column(columns[name], _level_feature(source.name, name))
-
-    def _targets(
-        self, source: Source, labels: Sequence[str | None], weight: np.ndarray
-    ) -> tuple[list[object], list[object]]:
-        """Which column each slot goes to, and the columns in order."""
-        merge = self.recipe.merge.get(source.name, {})
-        joined = [None if label is None else merge.get(label, label) for label in labels]
-        heavy: dict[str, float] = {}
-        for label, w in zip(joined, weight[1:], strict=True):
-            if label is not None:
-                heavy[label] = heavy.get(label, 0.0) + w
-        kept = self._kept(heavy, source)
-        missing: object = _MISSING
-        if self.recipe.missing_level != "column":
-            mode = min(kept, key=lambda n: (-heavy[n], n), default=_NOWHERE)
-            missing = mode if self.recipe.missing_level == "mode" else _NOWHERE
-        target: list[object] = [_OTHER]
-        for label in joined:
-            target.append(missing if label is None else label if label in kept else _OTHER)
-        names: list[object] = list(sorted(heavy) if source.levels is None else source.levels)
-        rare = any(w > 0 and n not in kept for n, w in heavy.items()) and source.levels is None
-        capped = source.levels is None and bool(self.m.levels[source.category or 0].folded)
-        names += [_OTHER] if rare or capped or source.other else []
-        if None in labels and missing is _MISSING:
-            names.append(_MISSING)
-        known = set(names)
-        return [goal if goal in known else _NOWHERE for goal in target], names
-
-    def _kept(self, heavy: dict[str, float], source: Source) -> set[str]:
-        """Levels that keep a column of their own."""
-        known = heavy if source.levels is None else set(source.levels)
-        alive = [n for n, w in heavy.items() if w >= self.recipe.min_count and n in known]
-        if self.recipe.max_levels is not None and len(alive) > self.recipe.max_levels:
-            alive = sorted(alive, key=lambda n: (-heavy[n], n))[: self.recipe.max_levels]
-        return set(alive)
+        coded = coding(source, levels.labels, bool(levels.folded), weight, self.recipe)
+        self.codings[source.name] = coded
+        slots: dict[object, list[int]] = {}
+        for slot, goal in enumerate(coded.goals):
+            slots.setdefault(goal, []).append(slot)
+        for column, feature in zip(coded.columns, coded.features(source.name), strict=True):
+            at = slots.get(column, [])
+            used = weight[at].sum() > 0  # then slots that only held-out rows fill belong to it as well
+            self._column({start + slot: 1.0 for slot in at} if used else {}, feature)
 
     def result(self) -> DesignMap:
         counts = [len(e) for e in self.entries]
@@ -160,7 +128,7 @@ class _Builder:
         shift = np.array(self.shift)
         scale = self._scale(T, shift)
         T = sparse.csc_array(T @ sparse.diags_array(1.0 / scale)) if np.any(scale != 1.0) else T
-        return DesignMap(T, tuple(self.features), shift / scale, self.impute)
+        return DesignMap(T, tuple(self.features), shift / scale, self.impute, self.codings)
 
     def _scale(self, T: sparse.csc_array, shift: np.ndarray) -> np.ndarray:
         """Standard deviations of the columns that the recipe standardizes, 1 elsewhere."""
@@ -174,18 +142,3 @@ class _Builder:
         chosen = [self.recipe.standardize == "all" or f.role == "number" for f in self.features]
         use = np.array(chosen, dtype=bool) & (sd > CONSTANT * np.abs(mean + shift))
         return np.where(use, sd, 1.0)
-
-
-class _Slot:
-    """A column of a category that is not one of its levels."""
-
-
-_OTHER, _MISSING, _NOWHERE = _Slot(), _Slot(), _Slot()
-
-
-def _level_feature(source: str, name: object) -> Feature:
-    if name is _OTHER:
-        return Feature(f"{source}=(other)", source, "other")
-    if name is _MISSING:
-        return Feature(f"{source} missing", source, "missing")
-    return Feature(f"{source}={name}", source, "level", str(name))

@@ -35,13 +35,14 @@ def plan_sources(
     made = (name for d in derived for name in d.names)
     return (
         *(_source(m, column) for column in plan.used if column.name not in leave),
-        *(Source(name, (m.numeric.index(name),), indicator=False) for name in made),
+        *(Source(name, (m.numeric.index(name),), indicator=False, mean_only=True) for name in made),
     )
 
 
 def _source(m: MixedMoments, column: ColumnPlan) -> Source:
     if column.kind != "category":
-        return Source(column.name, tuple(m.numeric.index(n) for n in column.numbers))
+        at = tuple(m.numeric.index(n) for n in column.numbers)
+        return Source(column.name, at, mean_only=column.kind == "date")
     return Source(
         column.name, (), m.categories.index(column.name), column.levels, column.reference, column.other
     )
