@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 
 
 CONNECT_SECONDS = 15
+FETCHED = 64 * 2**20  # bytes of all parts, up to which they are fetched and summed here
+# Of processes made for one job: nobody looks at a profile of them, and a pass takes the same few blocks of memory
+# again and again, which need not go back to the system in between.
+LOCAL = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**27,
+}
 
 
 def need_dask() -> MissingExtra:
@@ -49,6 +56,7 @@ def cluster(address: str | None = None, workers: int = 2, client: Client | None 
         yield client
         return
     try:
+        from dask import config
         from distributed import Client, LocalCluster
     except ImportError:
         raise need_dask() from None
@@ -61,6 +69,7 @@ def cluster(address: str | None = None, workers: int = 2, client: Client | None 
             yield remote
         return
     with (
+        config.set(LOCAL),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
@@ -85,7 +94,7 @@ def run_on_dask(
 ) -> MomentSet:
     """Do a job, or some leaves of it, on a cluster: the bits of `passing.run_job`, whoever does what.
 
-    A worker that dies has its leaves done again by others. Sums are made on the cluster, four by four.
+    A worker that dies has its leaves done again by others.
 
     Raises
     ------
@@ -94,7 +103,7 @@ def run_on_dask(
     """
     wanted = job.leaves if leaves is None else tuple(leaves)
     with cluster(address, workers, client) as on:
-        return as_set(job, on.gather(_forest(on, job, wanted, leaf_moments, merge_in_order, (), watch)))
+        return as_set(job, _forest(on, job, wanted, leaf_moments, merge_in_order, (), watch))
 
 
 def again_on_dask(
@@ -111,7 +120,7 @@ def again_on_dask(
     """A pass after the first on a cluster: the bits of `again.pass_again`; ``what`` travels to each worker once."""
     with cluster(address, workers, client) as on:
         layout = on.scatter(what, broadcast=True)
-        [whole] = on.gather(_forest(on, job, job.leaves, work, merge, (layout, None), watch)).values()
+        [whole] = _forest(on, job, job.leaves, work, merge, (layout, None), watch).values()
         return whole
 
 
@@ -123,51 +132,80 @@ def _forest(
     merge: Merge[Made],
     more: tuple[Any, ...],
     watch: Watch | None,
-) -> dict[Node, Any]:
-    """What ``work(job, leaf, *more)`` makes of the leaves, summed on the cluster as far as families are complete."""
+) -> dict[Node, Made]:
+    """What ``work(job, leaf, *more)`` makes of the leaves, summed as far as families are complete.
+
+    Small parts are fetched as they come and summed here, since each step on the cluster takes milliseconds; large ones
+    are summed where they lie.
+    """
+    shares = runs(leaves, max(1, sum(on.nthreads().values())))
+    few = job.arithmetic.node * len(shares) <= FETCHED
+    of = job.card.leaves
+    futures = {
+        on.submit(_run, only_leaves(job, run), run, work, merge, *more, pure=False): run for run in shares
+    }
     forest: dict[Node, Any] = {}
-    done = {}
-    for run in runs(leaves, max(1, sum(on.nthreads().values()))):
-        future = on.submit(_run, only_leaves(job, run), run, work, merge, *more, pure=False)
-        done[future] = run
-        nodes: dict[Node, Any] = {}
-        for leaf in run:
-            add_node(nodes, (0, leaf.index), None, job.card.leaves, lambda _: None)
-        for i, node in enumerate(nodes):
-            made = future if len(nodes) == 1 else on.submit(getitem, future, i)
-            add_node(forest, node, made, job.card.leaves, lambda parts: on.submit(merge, parts))
-    _wait(done, watch)
-    return forest
+    if few:
+        for made in _follow(dict(futures), watch, True):
+            for node, part in made.items():
+                add_node(forest, node, part, of, merge)
+        return forest
+    for future, run in futures.items():
+        for node in _sums(run, of):
+            add_node(
+                forest, node, on.submit(getitem, future, node), of, lambda parts: on.submit(merge, parts)
+            )
+    for _ in _follow(futures, watch, False):
+        pass
+    return on.gather(forest)
+
+
+def _sums(run: tuple[Leaf, ...], leaves: int) -> list[Node]:
+    """The nodes that a run leaves: its leaves, summed as far as their families are complete."""
+    nodes: dict[Node, None] = {}
+    for leaf in run:
+        add_node(nodes, (0, leaf.index), None, leaves, lambda _: None)
+    return list(nodes)
 
 
 def _run(
     job: Job, run: tuple[Leaf, ...], work: Callable[..., Made], merge: Merge[Made], *more: Any
-) -> Made | list[Made]:
-    """Some leaves in turn, and the families among them summed: what is left, as one thing or several."""
+) -> dict[Node, Made]:
+    """Some leaves in turn, and the families among them summed."""
     nodes: dict[Node, Made] = {}
     with kept_open():
         for leaf in run:
             add_node(nodes, (0, leaf.index), work(job, leaf, *more), job.card.leaves, merge)
-    found = list(nodes.values())
-    return found[0] if len(found) == 1 else found
+    return nodes
 
 
-def _wait(done: dict[Any, tuple[Leaf, ...]], watch: Watch | None) -> None:
-    """Follow the runs as they end; the first one that fails stops the job with its own error."""
+def _follow(futures: dict[Any, tuple[Leaf, ...]], watch: Watch | None, fetch: bool) -> Iterator[Any]:
+    """Runs as they end, with what they made if it is to be fetched; the first that fails stops the job with its error.
+
+    ``futures`` is emptied, so that what was made may be freed.
+    """
     from distributed import as_completed
-    from distributed.scheduler import KilledWorker
 
     start, rows = time.monotonic(), 0
-    counts = [part.expected for run in done.values() for leaf in run for part in leaf.parts]
+    counts = [part.expected for run in futures.values() for leaf in run for part in leaf.parts]
     total = None if None in counts else sum(c or 0 for c in counts)
-    for future in as_completed(list(done)):
-        run, error = done.pop(future), future.exception()  # popped, so that its moments may be freed
-        if isinstance(error, KilledWorker):
-            raise DataError(
-                f"{run[0].name} was lost with every worker that tried it: give workers more memory"
-            ) from None
-        if error is not None:
-            raise error
+    for ended in as_completed(list(futures), with_results=fetch, raise_errors=False):
+        future, made = ended if fetch else (ended, None)
+        run = futures.pop(future)
+        _refuse_failed(future, run)
+        yield made
         rows += sum(part.expected or 0 for leaf in run for part in leaf.parts)
         if watch is not None:
             watch(Progress(rows, total, time.monotonic() - start))
+
+
+def _refuse_failed(future: Any, run: tuple[Leaf, ...]) -> None:
+    from distributed.scheduler import KilledWorker
+
+    error = None if future.status == "finished" else future.exception()
+    if isinstance(error, KilledWorker):
+        raise DataError(
+            f"{run[0].name} was lost with every worker that tried it: give workers more memory"
+        ) from None
+    if error is not None:
+        raise error

@@ -18,17 +18,23 @@ _GOLDEN, _MIX1, _MIX2 = (np.uint64(v) for v in (0x9E3779B97F4A7C15, 0xBF58476D1C
 def splitmix64(keys: np.ndarray) -> np.ndarray:
     """Steele, Lea and Flood's finalizer (OOPSLA 2014): a bijection of 64-bit numbers that mixes every bit."""
     with np.errstate(over="ignore"):
-        z = keys.astype(np.uint64) + _GOLDEN
-        z = (z ^ (z >> np.uint64(30))) * _MIX1
-        z = (z ^ (z >> np.uint64(27))) * _MIX2
-    return z ^ (z >> np.uint64(31))
+        z = np.add(keys, _GOLDEN, dtype=np.uint64)
+        shifted = np.empty_like(z)  # in place from here on: a pass does this for every row
+        for bits, factor in ((30, _MIX1), (27, _MIX2), (31, None)):
+            z ^= np.right_shift(z, np.uint64(bits), out=shifted)
+            if factor is not None:
+                z *= factor
+    return z
 
 
 def hash_folds(keys: np.ndarray, k: int, seed: int = 0) -> np.ndarray:
     """Fold (n,) of 64-bit keys: floor(k · splitmix64(key ⊕ splitmix64(seed)) / 2⁶⁴), from the top 32 bits."""
     salt = splitmix64(np.array([seed % 2**64], dtype=np.uint64))[0]
-    mixed = splitmix64(np.asarray(keys, dtype=np.uint64) ^ salt) >> np.uint64(32)
-    return ((mixed * np.uint64(k)) >> np.uint64(32)).astype(np.int64)
+    mixed = splitmix64(np.asarray(keys, dtype=np.uint64) ^ salt)
+    mixed >>= np.uint64(32)
+    mixed *= np.uint64(k)
+    mixed >>= np.uint64(32)
+    return mixed.view(np.int64)
 
 
 def row_folds(first_row: int, rows: int, k: int, seed: int = 0) -> np.ndarray:

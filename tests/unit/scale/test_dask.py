@@ -21,6 +21,7 @@ from elltwo.errors import DataError, InputError
 from elltwo.factoring.folds import folds_from_moments
 from elltwo.factoring.gram import factor_moments
 from elltwo.facts.problem import Penalty
+from elltwo.scale import dask as dask_passes
 from elltwo.scale import leaves as cuts
 from elltwo.scale.commands import fit_moments, stats_command
 from elltwo.scale.dask import cluster, run_on_dask
@@ -49,7 +50,9 @@ def parquet(tmp_path_factory):
     return path
 
 
-def test_two_processes_give_the_bits_of_one(client, parquet):
+@pytest.mark.parametrize("fetched", [dask_passes.FETCHED, 0])  # summed here, or where the parts lie
+def test_two_processes_give_the_bits_of_one(client, parquet, monkeypatch, fetched):
+    monkeypatch.setattr(dask_passes, "FETCHED", fetched)
     job = plan_job(parquet, "y")
     seen = []
     found = run_on_dask(job, client=client, watch=lambda p: seen.append(p.rows))
@@ -58,7 +61,9 @@ def test_two_processes_give_the_bits_of_one(client, parquet):
     assert len(seen) == 30
 
 
-def test_two_processes_that_share_one_row_group_give_the_bits_of_one(client, tmp_path, monkeypatch):
+@pytest.mark.parametrize("fetched", [dask_passes.FETCHED, 0])  # summed here, or where the parts lie
+def test_two_processes_that_share_one_row_group_give_the_bits_of_one(client, tmp_path, monkeypatch, fetched):
+    monkeypatch.setattr(dask_passes, "FETCHED", fetched)
     monkeypatch.setattr(cuts, "FINE_ROWS", 20_000)
     path = tmp_path / "one.parquet"
     pd.concat([frame(3000)] * 30).to_parquet(path, row_group_size=90_000)
@@ -76,7 +81,9 @@ def test_a_share_done_on_a_cluster_merges_with_a_share_done_at_home(client, parq
     same_bits(merge_sets([there, here]).total(), run_job(job).total())
 
 
-def test_a_worker_killed_in_mid_job_changes_no_bit(parquet):
+@pytest.mark.parametrize("fetched", [dask_passes.FETCHED, 0])  # summed here, or where the parts lie
+def test_a_worker_killed_in_mid_job_changes_no_bit(parquet, monkeypatch, fetched):
+    monkeypatch.setattr(dask_passes, "FETCHED", fetched)
     job = plan_job(parquet, "y")
     expected = run_job(job).total()
     with cluster(workers=2) as on:
@@ -94,9 +101,11 @@ def test_a_worker_killed_in_mid_job_changes_no_bit(parquet):
         assert killed[0] not in on.run(os.getpid).values()
 
 
-def test_a_poisoned_shard_is_named_with_file_and_row_group(client, parquet, tmp_path):
+@pytest.mark.parametrize("fetched", [dask_passes.FETCHED, 0])  # summed here, or where the parts lie
+def test_a_poisoned_shard_is_named_with_file_and_row_group(client, parquet, tmp_path, monkeypatch, fetched):
     import pyarrow.parquet as pq
 
+    monkeypatch.setattr(dask_passes, "FETCHED", fetched)
     data = bytearray(parquet.read_bytes())
     column = pq.ParquetFile(parquet).metadata.row_group(17).column(0)
     start = column.dictionary_page_offset or column.data_page_offset
