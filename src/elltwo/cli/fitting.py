@@ -20,7 +20,7 @@ from elltwo.facts.solution import Solution
 from elltwo.tables.moments.gaps import Gaps
 
 if TYPE_CHECKING:
-    from elltwo.scale.leaving import RowFacts
+    from elltwo.facts.seen import SeenRows
 
 MOST_INTERVALS = 2000  # columns up to which posterior intervals are computed: their cost grows with p squared
 MOST_FOLDED = 5000  # columns over which K-fold curves are not added to those of the rule asked for
@@ -93,7 +93,7 @@ class Fitted:
     worth: Worth | None
     errors: Errors
     findings: tuple[Finding, ...]
-    looked: RowFacts | None = None
+    looked: SeenRows | None = None
 
 
 def fold_numbers(loaded: Loaded, asked: Asked) -> np.ndarray:

@@ -8,15 +8,13 @@ import numpy as np
 
 from elltwo.cli.fitting import Asked, Fitted, intervals
 from elltwo.cli.honest import Errors, Worth
-from elltwo.cli.lookback import row_findings
 from elltwo.cli.reading import Loaded
 from elltwo.cli.words import flag_of
 from elltwo.errors import UsageError
-from elltwo.selecting.nested import few_numbers
+from elltwo.selecting.nested import Nested, few_numbers
 
 TABLE_OPTIONS = ("weights", "group", "fold_column", "categorical", "date", "na", "features")
 ROW_OPTIONS = {"solver": "qr", "second_pass": True}  # these read rows
-MOST_NESTED = 600  # columns up to which K² more eigenproblems buy an honest error
 
 
 def is_moments(data: str) -> bool:
@@ -53,13 +51,14 @@ def fit_moments_file(data: str, targets: tuple[str, ...], table: dict[str, Any],
 
 def facts(found: Any, data: str, asked: Asked) -> Fitted:
     """All facts of a fit made from moments."""
-    from elltwo.diagnosing import diagnose
+    from elltwo.scale.telling import honest_of
     from elltwo.shrinking.path import shrink
 
     d = found.design
     lower, upper = intervals(found.rotated, found.solution)
     spread = np.sqrt(np.maximum(d.yy / d.weight - (d.first_y / d.weight) ** 2, 0.0))
-    notes = list(found.notes)
+    measured = honest_of(found)
+    notes = [*found.notes, *filter(None, (measured.because,))]
     if found.selection is not None and found.selection.rule == "loo" and found.honest is None:
         notes.insert(
             0, "the honest error was measured with λ chosen by K-fold inside each part, which costs no pass"
@@ -71,28 +70,20 @@ def facts(found: Any, data: str, asked: Asked) -> Fitted:
                 0, f"leave-one-out, the default, needs the rows, and only moments were kept: {used} decided"
             )
     loaded = Loaded(found.plan, np.empty((0, len(found.names))), None, None, None, None, data, tuple(notes))
-    honest = _worth(found, asked)
+    honest = _worth(measured.nested)
     return Fitted(
         loaded=loaded, asked=asked, rows=found.rows, weight=float(d.weight), sd_y=spread, rotated=found.rotated,
         folded=found.folds, selection=found.selection, solution=found.solution, plain=shrink(found.rotated, 0.0),
         means=found.means, scales=found.scales, lower=lower, upper=upper, parts=len(found.folds or ()),
         worth=honest, errors=_errors(found) if honest is None else honest.errors,
-        findings=(
-            *diagnose(found.rotated, found.solution, found.selection, found.names, found.plan.targets[0].name),
-            *row_findings(found.looked, found.solution),
-        ),
-        looked=found.looked,
+        findings=found.findings(), looked=found.looked,
     )  # fmt: skip
 
 
-def _worth(found: Any, asked: Asked) -> Worth | None:
-    """By nested folds; None without folds, with too many columns, or with triangles in their place."""
-    if found.folding is None or len(found.names) > MOST_NESTED:
+def _worth(nested: Nested | None) -> Worth | None:
+    """Roots of the honest errors."""
+    if nested is None:
         return None
-    rule = "given" if found.selection is None else found.selection.rule
-    rule = "kfold" if rule == "loo" else rule  # the other folds' rows are not read again to leave one out
-    alpha = found.solution.alpha if found.selection is None else None
-    nested = found.honest or found.folding.nested(rule, alpha, one_se=asked.one_se)
     fitted = np.sqrt(nested.error)
     spread = nested.standard_error / np.where(fitted > 0, 2 * fitted, np.inf)
     errors = Errors(fitted, np.sqrt(nested.plain), np.sqrt(nested.baseline), spread)

@@ -176,7 +176,7 @@ per level, and one for its gaps. Anything else is said:
 |---|---|---|
 | 0 in every gap; 18 in those of age | `--impute 0`, `--impute age=18` | `SimpleImputer(strategy="constant")` |
 | no 0/1 columns beside numbers | `--no-indicators` | `add_indicator=False` |
-| a missing category is the most frequent level, or none | `--missing-level mode`, `zeros` | `strategy="most_frequent"` |
+| a missing category is the most frequent level; none | `--missing-level mode`, `zeros` | `strategy="most_frequent"` |
 | two levels are one, old or new | `--merge town:Bern=Swiss --merge town:Genf=Swiss` | |
 | at most 20 levels of their own, the others together | `--max-levels 20` | `max_categories=21` |
 | levels on fewer than 50 rows together | `--min-count 50` | `min_frequency=50` |

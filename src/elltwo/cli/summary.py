@@ -15,6 +15,7 @@ from elltwo.cli.words import figure, paragraph, percent, rule_words, short, toge
 MOST_COLUMNS = 12
 MOST_CHANGES = 3
 MOST_FINDINGS = 6
+UNMEASURED = "Not measured: the moments have one fold, so that no rows can be held out."
 WITHIN = ", a difference smaller than the uncertainty of either"
 
 
@@ -38,6 +39,8 @@ def _row(label: str, value: str, remark: str = "") -> str:
 
 
 def _accuracy(fitted: Fitted, t: int, title: str) -> list[str]:
+    if not fitted.parts:
+        return [bold(f"HOW WELL IT PREDICTS{title}"), *paragraph(UNMEASURED)]
     e = fitted.errors
     target = short(fitted.loaded.plan.targets[t].name, 22)
     explained = 1 - (e.fitted[t] / e.mean[t]) ** 2 if e.mean[t] > 0 else math.nan
@@ -56,10 +59,9 @@ def _accuracy(fitted: Fitted, t: int, title: str) -> list[str]:
 def _measured(fitted: Fitted) -> str:
     """How the error was measured, in one sentence."""
     if fitted.worth is None:
-        return (
-            f"Measured on rows held out of the fit, one of {fitted.parts} parts after the other; the strength was "
-            "chosen on the same parts, so the first number is slightly too good."
-        )
+        measured = f"Measured on rows held out of the fit, one of {fitted.parts} parts after the other"
+        same = "; the strength was chosen on the same parts, so the first number is slightly too good"
+        return f"{measured}{same if fitted.selection is not None else ''}."
     return (
         f"Measured on rows held out of everything: {fitted.parts} times, one part of the rows was set aside, "
         "the strength chosen and the fit made on the rest."

@@ -9,6 +9,7 @@ import numpy as np
 from elltwo.diagnosing.check import Check, found, number
 from elltwo.diagnosing.view import View
 from elltwo.facts.finding import Finding
+from elltwo.facts.seen import SeenRows
 from elltwo.selecting.loo import loo_residuals
 
 TIMES = 2.5  # the average leverage is df/n
@@ -89,6 +90,31 @@ def far_from(
 def many_rows(count: int, one: str, many: str) -> str:
     """``count`` rows as the subject of a sentence, with their verb."""
     return f"One row {one}" if count == 1 else f"{count} rows {many}"
+
+
+def seen_rows(seen: SeenRows, df: float, which: int = 0) -> list[Finding]:
+    """The findings about rows of a table that was read again for them; limits as for rows at hand.
+
+    ``df`` are the degrees of freedom of target ``which``.
+    """
+
+    def counted(count: int, one: str, many: str) -> str:
+        return f"{'At least ' if count >= seen.strongest else ''}{many_rows(count, one, many)}"
+
+    def named(at: int) -> str:
+        return f"data row {seen.number[at] + 1}"
+
+    h, limit = seen.leverage[:, which], max(LEVERAGE, TIMES * df / seen.rows)
+    high, top = int(np.sum(h > limit)), int(np.argmax(h))
+    pulling = (
+        high_leverage(h[top], limit, counted(high, "decides", "decide"), named(top))
+        if high and limit < 1
+        else []
+    )
+    e = np.abs(seen.left_out[:, which])
+    sampled = e[seen.sampled & np.isfinite(e)]
+    usual = usual_size(sampled) if sampled.size >= FEWEST else 0.0
+    return [*pulling, *far_from(e, usual, named, counted)]
 
 
 CHECKS = (

@@ -100,6 +100,7 @@ class Drawn:
             nested=nested,
             standardize=self.standardize,
             numbers=self._row_numbers(),
+            rows=self._rows_drawn(facts["rotated"], which),
             reproduce=f"{self!r}.fit(X, y)",
         )
         reporting.write_html(report, path)
@@ -116,6 +117,14 @@ class Drawn:
             "solution": self.solution_,
             "names": getattr(self, "feature_names_in_", None),
         }
+
+    def _rows_drawn(self, rotated: Rotated, which: int) -> Any:
+        """Rows for the report, while they are here; a classifier's errors are of signs and tell nobody anything."""
+        problem = self._fit.problem
+        if problem is None or hasattr(self, "classes_"):
+            return None
+        at_hand = import_module("elltwo.reporting.parts.rows").rows_at_hand
+        return at_hand(rotated, self.solution_, problem.A, self._row_numbers(), which)
 
     def _row_numbers(self) -> np.ndarray | None:
         """Numbers of the rows that were fitted, from 1; None where all were."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 
 import numpy as np
 
 from elltwo.errors import DataError, UsageError
 from elltwo.factoring.gram import factor_moments
 from elltwo.facts.derived import Derived
+from elltwo.facts.finding import Finding
 from elltwo.facts.moments import DesignMoments
 from elltwo.facts.plan import ColumnPlan, TablePlan
 from elltwo.facts.problem import Penalty
 from elltwo.facts.rotated import Fold, Rotated
+from elltwo.facts.seen import SeenRows
 from elltwo.facts.selection import Selection
 from elltwo.facts.solution import Solution
 from elltwo.facts.spectrum import Origin, Spectrum
@@ -21,7 +25,6 @@ from elltwo.scale.exact import triangle_folds, triangle_rotated
 from elltwo.scale.folding import Folding, refuse_empty_folds
 from elltwo.scale.leaving import (
     Outer,
-    RowFacts,
     Seen,
     Sweep,
     honest_error,
@@ -30,6 +33,7 @@ from elltwo.scale.leaving import (
 )
 from elltwo.scale.looking import RowMap
 from elltwo.scale.predicting import Effects
+from elltwo.scale.telling import findings_of, report_of
 from elltwo.selecting.nested import Nested, few_numbers
 from elltwo.selecting.registry import find_rule
 from elltwo.selecting.select import select
@@ -66,6 +70,7 @@ class MomentFit:
     folding : what the folds were made of; nested ones are made of it too.
     looked : rows that a second pass kept, at the chosen λ; None without one.
     honest : the error of choosing λ by leave-one-out, where rows are so few that it was done again in every fold.
+    penalty, one_se : as they were asked for.
     """
 
     plan: TablePlan
@@ -82,8 +87,10 @@ class MomentFit:
     effects: Effects = field(repr=False)
     notes: tuple[str, ...] = ()
     folding: Folding | None = field(default=None, repr=False)
-    looked: RowFacts | None = field(default=None, repr=False)
+    looked: SeenRows | None = field(default=None, repr=False)
     honest: Nested | None = field(default=None, repr=False)
+    penalty: Penalty = field(default_factory=Penalty, repr=False)
+    one_se: bool = False
 
     @property
     def spectrum(self) -> Spectrum:
@@ -104,6 +111,25 @@ class MomentFit:
         batcher = Batcher(self.plan, "grow", targets=False, helpers=False)
         found = [self.effects.predict(batch) for batch in iter_batches(source, self.plan, batcher=batcher)]
         return np.concatenate(found) if found else np.empty((0, self.coef.shape[1]))
+
+    def findings(self, which: int = 0) -> tuple[Finding, ...]:
+        """What a person should know about target ``which``: codes, numbers, thresholds, sentences, remedies."""
+        return findings_of(self, which)
+
+    def write_report(self, path: str | os.PathLike[str], which: int = 0, honest: bool = True) -> None:
+        """Write the report of this fit: one HTML file, whole or not at all.
+
+        Parameters
+        ----------
+        path : where to.
+        which : which of several targets.
+        honest : also measure the error of the whole procedure by nested folds, from the same moments.
+
+        Raises
+        ------
+        OutputError : the file cannot be written.
+        """
+        import_module("elltwo.reporting").write_html(report_of(self, which, honest), path)
 
     @property
     def means(self) -> np.ndarray:
@@ -204,6 +230,8 @@ def fit_set(
         folding=folding if folds and triangles is None else None,
         looked=None if seen is None else seen.facts(solution.alpha),
         honest=honest_error(outer, points, one_se) if outer else None,
+        penalty=penalty,
+        one_se=one_se,
         notes=tuple(dict.fromkeys((*_notes(m, moments.rule, rotated, solution), *plan.notes, *made))),
     )
 
@@ -268,7 +296,8 @@ def retarget(
 
 
 def _notes(m: MixedMoments, rule: FoldRule, rotated: Rotated, solution: Solution) -> tuple[str, ...]:
-    notes = [f"{m.count:,} rows; {rule.sentence}; preprocessing was redone in every training fold"]
+    redone = "; preprocessing was redone in every training fold" if m.folds > 1 else ""
+    notes = [f"{m.count:,} rows; {rule.sentence}{redone}"]
     if m.left_out:
         notes.append(f"{m.left_out:,} rows were left out because a target is missing")
     for name, level in zip(m.categories, m.levels, strict=True):

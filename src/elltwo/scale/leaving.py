@@ -9,9 +9,10 @@ import numpy as np
 
 from elltwo.factoring.gram import factor_moments
 from elltwo.facts.rotated import Fold
+from elltwo.facts.seen import SeenRows
 from elltwo.facts.selection import Selection
 from elltwo.scale.folding import Folding, live_penalty
-from elltwo.scale.looking import SAMPLE, KeptRows, Look, Looked, RowMap
+from elltwo.scale.looking import SAMPLE, STRONGEST, KeptRows, Look, Looked, RowMap
 from elltwo.selecting.criteria import gcv
 from elltwo.selecting.loo import leverages, loo_residuals
 from elltwo.selecting.nested import Nested, few_numbers, nested_errors
@@ -22,27 +23,6 @@ from elltwo.selecting.select import select
 Sweep = Callable[[tuple[Look, ...]], tuple[Looked, ...]]  # one pass, for several purposes
 # Points of the grid between the least leave-one-out error and the least GCV: as a rule, and on few rows.
 NEAR, FAR = 1, 5
-
-
-@dataclass(frozen=True)
-class RowFacts:
-    """Some rows of a stream at the chosen λ.
-
-    Attributes
-    ----------
-    number : (m,) rows of the whole table, from 0, ascending.
-    sampled : (m,) does the row belong to the uniform sample? The others are of large leverage or error.
-    fitted, residual, left_out, leverage : (m, t) ŷ, y − ŷ, y − ŷ without the row, diagonal of the hat matrix.
-    rows : of the table that were used.
-    """
-
-    number: np.ndarray
-    sampled: np.ndarray
-    fitted: np.ndarray
-    residual: np.ndarray
-    left_out: np.ndarray
-    leverage: np.ndarray
-    rows: int
 
 
 class Seen:
@@ -71,7 +51,7 @@ class Seen:
         found = [self._known[a] for a in wanted]
         return Scored(np.array([f[0] for f in found]), np.array([f[1] for f in found]))
 
-    def facts(self, alpha: np.ndarray) -> RowFacts:
+    def facts(self, alpha: np.ndarray) -> SeenRows:
         """What the kept rows say at the chosen λ (t,); if none were kept, they are looked for now."""
         if self.kept is None:
             self.foresee(np.empty(0), alpha)
@@ -162,7 +142,7 @@ def honest_error(outer: Sequence[Outer], alphas: np.ndarray | None, one_se: bool
     return nested_errors([part.fold for part in outer], chosen)
 
 
-def row_facts(map: RowMap, kept: KeptRows, alpha: np.ndarray) -> RowFacts:
+def row_facts(map: RowMap, kept: KeptRows, alpha: np.ndarray) -> SeenRows:
     """What the kept rows say at λ (t,)."""
     seen = kept.root > 0
     root = np.where(seen, kept.root, 1.0)[:, None]
@@ -170,7 +150,7 @@ def row_facts(map: RowMap, kept: KeptRows, alpha: np.ndarray) -> RowFacts:
     left_out = loo_residuals(fit, alpha)
     h = np.column_stack([leverages(fit, a) for a in alpha.tolist()])
     residual = left_out * (1.0 - h)
-    return RowFacts(
+    return SeenRows(
         kept.number, kept.sampled, kept.b / root + map.rotated.mean - residual, residual, left_out, h,
-        map.rotated.spectrum.shape[0],
+        map.rotated.spectrum.shape[0], STRONGEST,
     )  # fmt: skip

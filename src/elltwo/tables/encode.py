@@ -75,8 +75,9 @@ class Design:
 def design(source: object, plan: TablePlan, *, fit: bool = True, encoding: str = "utf-8") -> Design:
     """Encode a table under a settled plan.
 
-    Missing numbers become what the plan says, with a 0/1 column beside them if it says so. A level that the plan does not know is 0 in every column of its category (or 1 in ``(other)``), and a
-    note says so. Columns may come in any order; columns that the plan does not use are ignored.
+    Missing numbers become what the plan says, with a 0/1 column beside them if it says so. A level that the plan
+    does not know is 0 in every column of its category (or 1 in ``(other)``), and a note says so. Columns may come in
+    any order; columns that the plan does not use are ignored.
 
     Parameters
     ----------

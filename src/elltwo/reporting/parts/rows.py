@@ -7,6 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from elltwo.facts.rotated import Rotated
+from elltwo.facts.seen import SeenRows
+from elltwo.facts.solution import Solution
+from elltwo.selecting.loo import leverages, loo_residuals
+from elltwo.tables.folds import splitmix64
+
+MOST_WORK = 2e8  # rows x directions of a table in memory up to which its rows are gone over again
 DRAWN, NOTABLE = 1_000, 20  # points of a figure, and of the largest leverages and errors beside them
 
 
@@ -26,6 +33,34 @@ class RowSample:
     leverage: np.ndarray
     sampled: np.ndarray
     of: int
+
+
+def rows_seen(seen: SeenRows, which: int = 0) -> RowSample:
+    """Rows that a second pass kept."""
+    return RowSample(
+        seen.number + 1, seen.fitted[:, which], seen.left_out[:, which], seen.leverage[:, which], seen.sampled,
+        seen.rows,
+    )  # fmt: skip
+
+
+def rows_at_hand(
+    rotated: Rotated, solution: Solution, A: Any, numbers: np.ndarray | None = None, which: int = 0
+) -> RowSample | None:
+    """Rows A (n, p) of a table in memory, a sample of them drawn by their numbers in the table, from 1.
+
+    None where the fit kept no rows, or where going over them again would cost much.
+    """
+    n = A.shape[0]
+    if rotated.spectrum.rows is None or rotated.spectrum.shape[0] != n:
+        return None
+    if n * rotated.spectrum.s.size > MOST_WORK:
+        return None
+    numbers = np.arange(1, n + 1) if numbers is None else numbers
+    fitted = A @ solution.coef[:, which] + solution.intercept[which]
+    e, h = loo_residuals(rotated, solution.alpha)[:, which], leverages(rotated, float(solution.alpha[which]))
+    sampled = np.zeros(n, dtype=bool)
+    sampled[np.argsort(splitmix64((numbers - 1).astype(np.uint64)))[:DRAWN]] = True
+    return RowSample(numbers, fitted, e, h, sampled, n)
 
 
 def row_points(rows: RowSample | None) -> dict[str, Any] | None:
