@@ -1,0 +1,75 @@
+"""A job in shares has the bits of one process, whoever does which, in any order; a row group is decoded once."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+from elltwo.errors import DataError
+from elltwo.scale import leaves
+from elltwo.scale.fitting import fit_set
+from elltwo.scale.job import plan_job
+from elltwo.scale.passing import run_job
+from elltwo.scale.sharing import share_moments, shares, sum_shares
+from elltwo.tables.reading import parquet
+from scale_files import frame
+
+
+@pytest.fixture
+def path(tmp_path, monkeypatch):
+    """A file whose three row groups are cut into pieces, though they are small."""
+    monkeypatch.setattr(leaves, "FINE_ROWS", 16_384)
+    frame(105_000, 3, 0.01).drop(columns="e").to_parquet(tmp_path / "t.parquet", row_group_size=40_000)
+    return tmp_path / "t.parquet"
+
+
+def same_bits(one, other):
+    a, b = one.total(), other.total()
+    return (
+        np.array_equal(a.dense, b.dense) and all(map(np.array_equal, a.sums, b.sums)) and a.levels == b.levels
+    )
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5, 100])
+def test_shares_sum_to_the_bits_of_one_process_in_any_order(path, workers):
+    job = plan_job(path, "y")
+    assert len(job.leaves) > 3
+    parcels = [pickle.dumps(share) for share in shares(job, workers)]
+    found = [share_moments(pickle.loads(parcel)) for parcel in parcels]
+    rng = np.random.default_rng(workers)
+    whole = sum_shares(job, [found[i] for i in rng.permutation(len(found))])
+    assert same_bits(whole, run_job(job))
+    np.testing.assert_array_equal(fit_set(whole).coef, fit_set(run_job(job)).coef)
+
+
+def test_one_worker_decodes_each_row_group_once(path, monkeypatch):
+    decoded, stream = [], parquet._Stream
+
+    def counted(key, batches):
+        decoded.append(key[1])
+        return stream(key, batches)
+
+    monkeypatch.setattr(parquet, "_Stream", counted)
+    job = plan_job(path, "y")
+    decoded.clear()
+    for share in shares(job, 1):
+        share_moments(share)
+    assert decoded == [0, 1, 2]
+    assert len(job.leaves) > 3, "each was cut into pieces"
+
+
+def test_a_share_that_comes_twice_is_refused(path):
+    job = plan_job(path, "y")
+    found = [share_moments(share) for share in shares(job, 2)]
+    with pytest.raises(DataError, match="is there already"):
+        sum_shares(job, [*found, found[0]])
+
+
+def test_a_damaged_share_names_its_file(path):
+    job = plan_job(path, "y")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-900])
+    with pytest.raises(DataError, match=r"t\.parquet"):
+        share_moments(shares(job, 2)[0])
