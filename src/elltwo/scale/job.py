@@ -20,12 +20,10 @@ from elltwo.tables.files import fingerprint
 from elltwo.tables.folds import BALANCED_BELOW
 from elltwo.tables.moments.foldrule import FoldRule
 from elltwo.tables.moments.sets import JobCard
+from elltwo.tables.numbering import numbered
 from elltwo.tables.plan import plan_columns
-from elltwo.tables.read import iter_batches, storage_from
-from elltwo.tables.reading.counting import RowCount, count_rows, countable
-from elltwo.tables.reading.csv import Text
-from elltwo.tables.reading.parquet import Part
-from elltwo.tables.reading.readers import Source, open_source, parts, raws
+from elltwo.tables.read import iter_batches
+from elltwo.tables.reading.readers import Source, open_source
 from elltwo.tables.reading.samples import sample_table
 
 
@@ -140,34 +138,6 @@ def derive_features(source: Source, plan: TablePlan, texts: Sequence[str]) -> tu
     if twice:
         raise UsageError(f"two columns would be named {twice[0]!r}: declare each feature once")
     return derived
-
-
-def numbered(source: Source, plan: TablePlan, whole: bool = False) -> tuple[Source, tuple[Part, ...]]:
-    """Parts with the number of their first row in the whole source; and the source, if counting taught more of it.
-
-    Parquet and Arrow say how many rows they hold. Text files are counted, but for the last one, which is counted no
-    further than to where folds no longer depend on the number of rows, unless ``whole`` is asked for.
-    """
-    found = parts(source)
-    if source.kind != "csv":
-        return source, tuple(part for part in found if part.rows != 0)
-    out, texts, at = [], [], 0
-    for i, (part, text) in enumerate(zip(found, source.texts, strict=True)):
-        last = i == len(found) - 1 and not whole
-        count = _count(source, plan, part, text, max(BALANCED_BELOW - at, 0) if last else None)
-        rows = count.rows if count.whole else None
-        out.append(replace(part, first_row=at, rows=rows, about=count.about))
-        texts.append(replace(text, quoted=text.quoted or count.quoted))
-        at += count.rows
-    return replace(source, texts=tuple(texts)), tuple(out)
-
-
-def _count(source: Source, plan: TablePlan, part: Part, text: Text, stop: int | None) -> RowCount:
-    """Rows of a text file: its lines, or by reading it where a line break is more than one byte."""
-    if countable(text):
-        return count_rows(text, stop)
-    batches = raws(source, source.names[:1], storage_from(plan).as_text(source.names), only=[part])
-    return RowCount(sum(raw.arrow.num_rows for raw in batches), True, 1.0, False)
 
 
 def choose_rule(

@@ -19,7 +19,10 @@ from elltwo.scale.passing import SAVE_SECONDS, Watch, run_job
 from elltwo.tables.moments.mixed import MixedMoments
 from elltwo.tables.moments.sets import MomentSet
 from elltwo.tables.moments.triangles import Triangles, merge_triangles
+from elltwo.tables.numbering import bytes_to_count
 from elltwo.tables.plan import retype
+from elltwo.tables.reading.counting import LARGE
+from elltwo.tables.reading.readers import Source, open_source
 
 Say = Callable[[str], None]
 ON_ERROR = ("stop", "retype")
@@ -84,6 +87,14 @@ class Engine:
             return again_on_dask(job, work, what, merge, address=self.dask, workers=workers, watch=watch)
         return pass_again(job, work, what, merge, self.threads, self.watch)
 
+    def announce_count(self, source: Source) -> None:
+        """Say that text is counted first, where that takes longer than a moment."""
+        size = bytes_to_count(source)
+        if self.say is not None and size >= LARGE:
+            self.say(
+                f"counting the rows of {size / 1e9:.1f} GB of text first: folds depend on the number of a row"
+            )
+
     def announce(self, job: Job) -> None:
         """Say what the pass will do and take, before it starts."""
         if self.say is None:
@@ -127,8 +138,10 @@ def run_source(
     if on_error not in ON_ERROR:
         raise unknown_option("--on-error", on_error, ON_ERROR)
     plan: TablePlan | None = options.pop("plan", None)
+    opened = open_source(source, options.get("encoding") or "utf-8")
+    engine.announce_count(opened)
     while True:
-        job = plan_job(source, target, threads=engine.threads, plan=plan, **options)
+        job = plan_job(opened, target, threads=engine.threads, plan=plan, **options)
         engine.announce(job)
         leaves = job.leaves if shard_of is None else shard(job, *parse_shard(shard_of))
         try:

@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from elltwo.errors import DataError
+from elltwo.facts.plan import ColumnPlan, TablePlan
+from elltwo.tables.numbering import numbered
 from elltwo.tables.plan import plan_columns
 from elltwo.tables.read import iter_batches, open_source, parts
 from elltwo.tables.reading import counting
@@ -79,3 +81,43 @@ def test_a_file_with_other_rows_than_were_counted_stops(tmp_path):
     assert sum(b.rows for b in iter_batches(source, plan, only=[replace(part, first_row=0, rows=100)])) == 100
     with pytest.raises(DataError, match="has 100 rows, and 90 were counted before"):
         list(iter_batches(source, plan, only=[replace(part, first_row=0, rows=90)]))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts(), st.sampled_from([5, 16, 64]), st.sampled_from([1, 20, 100]))
+def test_pieces_of_a_large_file_hold_its_rows_each_once(monkeypatch, tmp_path, content, chunk, piece):
+    monkeypatch.setattr(counting, "CHUNK", chunk)
+    monkeypatch.setattr(counting, "PIECE", piece)
+    path = tmp_path / "t.csv"
+    path.write_bytes(content.encode())
+    source = open_source(str(path))
+    plan = TablePlan(tuple(ColumnPlan(name, "category") for name in source.names))
+    monkeypatch.setattr(counting, "LARGE", 2**30)
+    whole, [one] = numbered(source, plan, whole=True)
+    monkeypatch.setattr(counting, "LARGE", 1)
+    same, pieces = numbered(source, plan)
+    assert same == whole
+    assert [p.first_row for p in pieces] == [p.first_in_file for p in pieces]
+    found = [list(rows_of(whole.texts[0], part)) for part in pieces]
+    assert [len(rows) for rows in found] == [part.rows for part in pieces]
+    assert [row for rows in found for row in rows] == list(rows_of(whole.texts[0], one))
+
+
+def rows_of(text, part):
+    for raw in read_text(text, text.names, frozenset(), frozenset(text.names), (), 2**14, part):
+        yield from zip(*(column.to_pylist() for column in raw.arrow.columns), strict=True)
+
+
+def test_a_large_file_is_cut_about_evenly_and_a_packed_or_piped_one_is_not(tmp_path, monkeypatch):
+    content = "a,b\n" + "".join(f'{i},"x\n{i}"\n' for i in range(20_000))
+    monkeypatch.setattr(counting, "CHUNK", 1_000)
+    monkeypatch.setattr(counting, "PIECE", 50_000)
+    monkeypatch.setattr(counting, "LARGE", 100_000)
+    (tmp_path / "t.csv").write_text(content)
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(content.encode()))
+    marks = count_rows(describe(str(tmp_path / "t.csv"))).marks
+    assert len(marks) == len(content) // 50_000
+    assert all(abs(mark.byte - 50_000 * i) <= 2_000 for i, mark in enumerate(marks, 1))
+    assert content[marks[3].byte :].startswith(f"{marks[3].rows},")
+    assert count_rows(describe(str(tmp_path / "t.csv.gz"))).marks == ()
+    assert count_rows(describe("-", content.encode())).marks == ()

@@ -22,17 +22,30 @@ if TYPE_CHECKING:
 
 CHUNK = 2**19
 QUOTE, NEWLINE, RETURN = b'"\n\r'
+PIECE, LARGE = 2**28, 2**30  # bytes that can be read on their own, of files of so many bytes or more
 LONGEST = 16 * 2**20  # bytes of one quoted field: beyond it the quote is taken for a stray one
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A row of a text file begins at this byte, and so many data rows stand before it."""
+
+    byte: int
+    rows: int
+
+
+@dataclass(frozen=True)
 class RowCount:
-    """Data rows, and whether they are all; ``share`` of the bytes that were read, if known; any quotes seen."""
+    """Data rows, and whether they are all; ``share`` of the bytes that were read, if known; any quotes seen.
+
+    ``marks`` are about `PIECE` bytes apart.
+    """
 
     rows: int
     whole: bool
     share: float | None
     quoted: bool
+    marks: tuple[Mark, ...] = ()
 
     @property
     def about(self) -> int | None:
@@ -56,17 +69,44 @@ def count_rows(text: Text, stop: int | None = None) -> RowCount:
     import pyarrow as pa
 
     lines, seen = _Lines(text), 0
+    marks: list[Mark] = []
+    step = PIECE if in_pieces(text) else None
     stream, size = _open(text)
     try:
         for chunk in _chunks(stream):
             seen += len(chunk)
             lines.feed(chunk)
+            if step and seen >= step * (len(marks) + 1) and lines.waiting is not None:
+                marks.append(Mark(seen - lines.waiting, lines.rows - 1))
             if stop is not None and lines.rows > stop:
                 return RowCount(lines.rows - 1, False, None if size is None else seen / size, lines.quoted)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{text.short} is cut off or damaged ({error}): copy or compress it again") from None
     lines.end()
-    return RowCount(max(lines.rows - 1, 0), True, 1.0, lines.quoted)
+    rows = max(lines.rows - 1, 0)
+    return RowCount(rows, True, 1.0, lines.quoted, _apart(marks, rows))
+
+
+def _apart(marks: list[Mark], rows: int) -> tuple[Mark, ...]:
+    """Marks between which there are rows."""
+    kept = [Mark(0, 0)]
+    for mark in marks:
+        if kept[-1].rows < mark.rows < rows:
+            kept.append(mark)
+    return tuple(kept[1:])
+
+
+def in_pieces(text: Text) -> bool:
+    """Is the file so large that it is read in pieces: on several cores, and taken up again where it was left?"""
+    return text.data is None and text_size(text) >= LARGE and not text.compressed and countable(text)
+
+
+def text_size(text: Text) -> int:
+    """Bytes as they lie in the file."""
+    if text.data is not None:
+        return len(text.data)
+    with open_input(text.path) as stream:
+        return int(stream.size())
 
 
 def _open(text: Text) -> tuple[Any, int | None]:
@@ -90,11 +130,17 @@ class _Lines:
     def __init__(self, text: Text) -> None:
         self.rows, self.quoted = 0, False
         self._rest = b""  # a row that has begun
+        self._as_read = True  # not so once quoted fields of it were shortened
         mark = text.delimiter.encode()
         self._edges = np.frombuffer(mark + b'\n\r"', dtype=np.uint8)
         # a field that begins with a quote: to its end, or (open) to the end of what is known
         edge = re.escape(mark) + rb"\n\r"
         self._field = re.compile(rb"(?:\A|(?<=[" + edge + rb']))"(?:[^"]*+(?:""[^"]*+)*+"|(?P<open>[\s\S]*))')
+
+    @property
+    def waiting(self) -> int | None:
+        """Bytes of the row that has begun, where they are known."""
+        return len(self._rest) if self._as_read else None
 
     def feed(self, chunk: bytes) -> None:
         """Count the rows that are complete."""
@@ -102,10 +148,12 @@ class _Lines:
         cut = known.rfind(b"\n") + 1 or known.rfind(b"\r", 0, -1) + 1
         known, self._rest = known[:cut], known[cut:]
         if b'"' not in known:
+            self._as_read = self._as_read or cut > 0
             self._count(known)
             return
         self.quoted = True
         begun = self._paired(known)
+        self._as_read = begun is not None and (self._as_read or len(begun) < len(known))
         self._rest = (self._parsed(known) if begun is None else begun) + self._rest
 
     def end(self) -> None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from elltwo.errors import BadValue, DataError
-from elltwo.tables.files import open_input
+from elltwo.tables.files import DataFile, open_input
 from elltwo.tables.missing import NUMBERLIKE
 from elltwo.tables.reading.csv import Text, wrong_encoding
+from elltwo.tables.reading.parquet import Part
 from elltwo.tables.source import Origin, Raw, bad_value
 
 if TYPE_CHECKING:
@@ -29,11 +30,12 @@ def read_text(
     plain: frozenset[str],
     na: Sequence[str],
     rows: int,
-    first_row: int = 0,
+    part: Part | None = None,
 ) -> Iterator[Raw]:
     """Stream the columns: ``numbers`` as float64, ``plain`` as strings, the others as dictionaries of text.
 
-    What is parsed at once goes on together as long as it stays within ``rows`` rows.
+    What is parsed at once goes on together as long as it stays within ``rows`` rows. ``part`` is the file or a piece of
+    it, with the number of its first row.
 
     Raises
     ------
@@ -43,12 +45,14 @@ def read_text(
     import pyarrow as pa
 
     kinds = {n: pa.float64() if n in numbers else _text_type(n in plain) for n in columns}
-    at, origin = first_row, Origin(text.short, first_row, line_of=text.line_of)
+    part = part or Part(DataFile(text.path, "csv"), first_row=0)
+    at = first_row = part.first_row or 0
+    origin = Origin(text.short, first_row, line_of=text.line_of, first_in_file=part.first_in_file)
     how: _How | None = _How(PARSED, tuple(v for v in na if v not in NUMBERLIKE))
     while how is not None:
         known = at - first_row  # rows that went out before something made it begin again
         try:
-            for batch in _joined(_open(text, kinds, how), TOGETHER if how.block == PARSED else 1, rows):
+            for batch in _joined(_open(text, part, kinds, how), TOGETHER if how.block == PARSED else 1, rows):
                 fresh, known = batch.slice(min(known, batch.num_rows)), max(known - batch.num_rows, 0)
                 if fresh.num_rows:
                     yield Raw(fresh, origin, at)
@@ -59,7 +63,7 @@ def read_text(
                 raise
             how = how.otherwise(str(error), na)
             if how is None:
-                raise _explain(text, origin, str(error)) from None
+                raise _explain(text, part, origin, str(error)) from None
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class _How:
         return None
 
 
-def _open(text: Text, kinds: Mapping[str, pa.DataType], how: _How) -> Iterator[pa.RecordBatch]:
+def _open(text: Text, part: Part, kinds: Mapping[str, pa.DataType], how: _How) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
     from pyarrow import csv as pacsv
 
@@ -87,6 +91,8 @@ def _open(text: Text, kinds: Mapping[str, pa.DataType], how: _How) -> Iterator[p
     stream = pa.BufferReader(text.data) if text.data is not None else open_input(text.path)
     if packed:
         stream = pa.CompressedInputStream(stream, "gzip")
+    if part.begin or part.end is not None:
+        stream = stream.get_stream(part.begin, (stream.size() if part.end is None else part.end) - part.begin)
     return iter(
         pacsv.open_csv(
             stream,
@@ -95,7 +101,7 @@ def _open(text: Text, kinds: Mapping[str, pa.DataType], how: _How) -> Iterator[p
                 block_size=how.block,
                 encoding=text.encoding.replace("utf-8", "utf8"),
                 column_names=list(text.names),
-                skip_rows=text.header_lines,
+                skip_rows=_skipped(text, part),
             ),
             parse_options=pacsv.ParseOptions(delimiter=text.delimiter, newlines_in_values=text.quoted),
             convert_options=pacsv.ConvertOptions(
@@ -107,6 +113,11 @@ def _open(text: Text, kinds: Mapping[str, pa.DataType], how: _How) -> Iterator[p
             ),
         )
     )
+
+
+def _skipped(text: Text, part: Part) -> int:
+    """Lines of the part before its first row."""
+    return 0 if part.begin else text.header_lines
 
 
 def _joined(batches: Iterator[pa.RecordBatch], many: int, rows: int) -> Iterator[pa.Table]:
@@ -133,17 +144,17 @@ def _text_type(plain: bool) -> pa.DataType:
     return pa.utf8() if plain else pa.dictionary(pa.int32(), pa.utf8())
 
 
-def _explain(text: Text, origin: Origin, message: str) -> DataError:
+def _explain(text: Text, part: Part, origin: Origin, message: str) -> DataError:
     """Turn what pyarrow says into file, line, column, value and remedy."""
     row = int(found.group(1)) if (found := re.search(r"Row #(\d+)", message)) else None
-    at = None if row is None else row - text.header_lines - 1  # data row in the file, from 0
+    at = None if row is None else row - _skipped(text, part) - 1  # data row in the part, from 0
     column = text.names[int(c.group(1))] if (c := re.search(r"In CSV column #(\d+)", message)) else "?"
     if at is not None and (value := re.search(INVALID, message, re.S)):
         return not_a_number(origin, origin.first_row + at, column, value.group(1))
+    line = 1 if at is None else text.line_of(part.first_in_file + at)
     if "UTF8" in message or "codec" in message:
-        return wrong_encoding(text, text.line_of(at) if at is not None else 1)
+        return wrong_encoding(text, line)
     if at is not None and (fields := re.search(r"Expected (\d+) columns, got (\d+)", message)):
-        line = text.line_of(at)
         return DataError(
             f"{text.short}, line {line}: {fields.group(2)} fields where the header has {fields.group(1)}; "
             f"mend the line, or quote a field that holds the separator {text.delimiter!r}"

@@ -23,11 +23,11 @@ BUFFER = 65536  # a small buffered stream: with pre-buffering a reader ends up h
 
 @dataclass(frozen=True)
 class Part:
-    """A run of rows that can be read on its own: a row group or a piece of one, a record batch, a whole text file.
+    """A run of rows that can be read on its own: a row group, a record batch, a text file, or a piece of one of these.
 
     ``first_row`` is the global number of its first row; it is None where only reading can tell (text files).
     ``skip`` is the number of rows of its row group before it. ``about`` is a guess of ``rows`` where those are not
-    counted, for whoever waits.
+    counted, for whoever waits. ``begin`` and ``end`` are bytes of a text file; without ``end`` it is read to its end.
     """
 
     file: DataFile
@@ -37,6 +37,8 @@ class Part:
     rows: int | None = None
     about: int | None = None
     skip: int = 0
+    begin: int = 0
+    end: int | None = None
 
     @property
     def expected(self) -> int | None:
