@@ -67,6 +67,8 @@ class _Builder:
 
     def __init__(self, m: MixedMoments, G: np.ndarray, recipe: Recipe) -> None:
         self.m, self.G, self.recipe = m, G, recipe
+        self._sums = G[0].tolist()  # plain numbers: these are looked up for every column of every fold
+        self._flags = {j: 1 + len(m.numeric) + i for i, j in enumerate(m.flagged)}
         self.entries: list[dict[int, float]] = []
         self.features: list[Feature] = []
         self.shift: list[float] = []
@@ -79,9 +81,9 @@ class _Builder:
             return
         for j in source.numbers:
             self._number(source, j)
-        flags = [self._flag(j) for j in source.numbers if self._flag(j)]
+        flags = [self._flags[j] for j in source.numbers if j in self._flags]
         if flags and self.recipe.indicators and source.indicator:
-            used = {flags[0]: 1.0} if self.G[0, flags[0]] > 0 else {}
+            used = {flags[0]: 1.0} if self._sums[flags[0]] > 0 else {}
             self._column(used, Feature(f"{source.name} missing", source.name, "missing"))
 
     def _column(self, entries: dict[int, float], feature: Feature, shift: float = 0.0) -> None:
@@ -89,16 +91,12 @@ class _Builder:
         self.features.append(feature)
         self.shift.append(shift)
 
-    def _flag(self, j: int) -> int:
-        """Position of column j's missing flag in u, or 0."""
-        return 1 + len(self.m.numeric) + self.m.flagged.index(j) if j in self.m.flagged else 0
-
     def _number(self, source: Source, j: int) -> None:
-        name, c, flag, x = self.m.numeric[j], self.m.shift[j], self._flag(j), 1 + j
-        missing = self.G[0, flag] if flag else 0.0
-        present = self.G[0, 0] - missing
+        name, c, flag, x = self.m.numeric[j], float(self.m.shift[j]), self._flags.get(j, 0), 1 + j
+        missing = self._sums[flag] if flag else 0.0
+        present = self._sums[0] - missing
         fill = "mean" if source.mean_only else self.recipe.fill(name)
-        mean = self.G[0, x] / present if present > 0 else 0.0
+        mean = self._sums[x] / present if present > 0 else 0.0
         step = mean if isinstance(fill, str) else float(fill) - c
         self.impute[name] = c + step
         entries = {x: 1.0, flag: step} if flag else {x: 1.0}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -32,17 +32,18 @@ def plan_sources(
 
     A derived column is missing where its columns are, whose indicators say so already.
     """
+    at = {name: j for j, name in enumerate(m.numeric)}
     made = (name for d in derived for name in d.names)
     return (
-        *(_source(m, column) for column in plan.used if column.name not in leave),
-        *(Source(name, (m.numeric.index(name),), indicator=False, mean_only=True) for name in made),
+        *(_source(m, at, column) for column in plan.used if column.name not in leave),
+        *(Source(name, (at[name],), indicator=False, mean_only=True) for name in made),
     )
 
 
-def _source(m: MixedMoments, column: ColumnPlan) -> Source:
+def _source(m: MixedMoments, at: Mapping[str, int], column: ColumnPlan) -> Source:
     if column.kind != "category":
-        at = tuple(m.numeric.index(n) for n in column.numbers)
-        return Source(column.name, at, mean_only=column.kind == "date")
+        numbers = tuple(at[n] for n in column.numbers)
+        return Source(column.name, numbers, mean_only=column.kind == "date")
     return Source(
         column.name, (), m.categories.index(column.name), column.levels, column.reference, column.other
     )
@@ -50,30 +51,36 @@ def _source(m: MixedMoments, column: ColumnPlan) -> Source:
 
 def settle_plan(m: MixedMoments, plan: TablePlan) -> TablePlan:
     """The plan with means, missing flags, levels and constant columns as all rows of the pass show them."""
-    return settle(plan, {c.name: column_facts(m, c) for c in plan.used}, m.count)
+    numbers = _Numbers(m)
+    facts = {
+        c.name: _category_facts(m, c.name) if c.kind == "category" else numbers.facts(c) for c in plan.used
+    }
+    return settle(plan, facts, m.count)
 
 
-def column_facts(m: MixedMoments, column: ColumnPlan) -> ColumnFacts:
-    """What the moments say about one column; levels are counted by weight."""
-    if column.kind == "category":
-        return _category_facts(m, m.categories.index(column.name))
-    found = [_number_facts(m, m.numeric.index(n)) for n in column.numbers]
-    return ColumnFacts(tuple(f[0] for f in found), any(f[1] for f in found), tuple(f[2] for f in found))
+class _Numbers:
+    """What the moments say about every number: weight, sum and sum of squares of its present values."""
+
+    def __init__(self, m: MixedMoments) -> None:
+        d, sums = len(m.numeric), m.dense[:, 0].sum(axis=0)
+        missing = np.zeros(d)
+        missing[list(m.flagged)] = sums[1 + d :]
+        present = sums[0] - missing
+        step = np.divide(sums[1 : 1 + d], present, out=np.full(d, np.nan), where=present > 0)
+        squares = np.einsum("kii->i", m.dense)[1 : 1 + d]
+        constant = ~(squares - step * sums[1 : 1 + d] > 0)
+        found = zip((m.shift + step).tolist(), (missing > 0).tolist(), constant.tolist(), strict=True)
+        self._found = dict(zip(m.numeric, found, strict=True))
+
+    def facts(self, column: ColumnPlan) -> ColumnFacts:
+        """Means of its present values, whether any is missing, whether all are equal."""
+        means, missing, constant = zip(*(self._found[name] for name in column.numbers), strict=True)
+        return ColumnFacts(means, any(missing), constant)
 
 
-def _number_facts(m: MixedMoments, j: int) -> tuple[float, bool, bool]:
-    """Mean of the present values, whether any is missing, whether all are equal."""
-    dense = m.dense.sum(axis=0)
-    missing = dense[0, 1 + len(m.numeric) + m.flagged.index(j)] if j in m.flagged else 0.0
-    present = dense[0, 0] - missing
-    if not present > 0:
-        return float("nan"), True, True
-    step = dense[0, 1 + j] / present
-    constant = bool(dense[1 + j, 1 + j] - step * dense[0, 1 + j] <= 0.0)
-    return float(m.shift[j] + step), bool(missing > 0), constant
-
-
-def _category_facts(m: MixedMoments, c: int) -> ColumnFacts:
+def _category_facts(m: MixedMoments, name: str) -> ColumnFacts:
+    """Levels counted by weight."""
+    c = m.categories.index(name)
     weight = m.sums[c][:, :, 0].sum(axis=0)
     levels = {
         label: float(w) for label, w in zip(m.levels[c].labels, weight[1:], strict=True) if label is not None
