@@ -23,7 +23,7 @@ DATE_PARTS = ("days", "year", "month", "day", "weekday", "hour")
 TASKS = ("regress", "classify")
 LONGEST = 512 * 2**20  # bytes of JSON
 # Fields that JSON leaves out where they say nothing: what was written before there were any can be read.
-LATER: dict[str, Any] = {"indicator": True, "merged": (), "missing_as": None, "constant": False}
+LATER: dict[str, Any] = {"indicator": True, "merged": (), "missing_as": None, "constant": False, "expected": 0}
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ class ColumnPlan:
         The level that a missing value counts as.
     constant : bool
         Whether ``impute`` was given, and is no training mean.
+    expected : int
+        While the plan is made from a sample, the levels to expect in the whole table; 0 afterwards.
     """
 
     name: str
@@ -73,6 +75,7 @@ class ColumnPlan:
     merged: tuple[tuple[str, str], ...] = ()
     missing_as: str | None = None
     constant: bool = False
+    expected: int = 0
 
     def __post_init__(self) -> None:
         _column_is_sound(self)

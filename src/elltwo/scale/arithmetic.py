@@ -12,19 +12,18 @@ from elltwo.errors import UsageError
 from elltwo.facts.plan import TablePlan
 from elltwo.tables.files import DataFile, fingerprint
 from elltwo.tables.moments.levels import HEADROOM
-from elltwo.tables.reading.parquet import parquet_shape
+from elltwo.tables.reading.parquet import AHEAD, AHEAD_BYTES, parquet_shape
 
 BLOCK_BYTES = 32 * 2**20  # of one copy of a block; between these numbers of rows:
 FEWEST_ROWS, MOST_ROWS = 4_096, 16_000  # fewer make thin products; more leave the cache, and a column of
 # more than 128 KiB is memory that malloc asks the system for each time, where it may not keep it (Dask's workers)
 BLOCK_COPIES = 6  # Arrow batch, decoded columns, gathered columns, their transpose, flags
 PAGE_COPIES = 2 * 2**20  # a decoder holds about two pages of a column
-FIT_COPIES = 8  # P × P matrices at once while one fold is preprocessed and factored
-TABLE_COPIES, TEXT_COPIES, PACKED = (
-    3,
-    4,
-    6,
-)  # a frame in memory: copies of its numbers; bytes per byte of text; gzip
+AHEAD_COPIES = 2  # rows that were decoded ahead, and the next ones while the last of them are still in use
+READER_BYTES = 24 * 2**20  # of a reader, the text that it parses and its allocator, whatever the columns
+FIT_COPIES, FOLD_COPIES = 11, 2  # P × P matrices while one fold is factored, and those that each fold keeps
+# A frame in memory: copies of its numbers; bytes per byte of text; what text is packed to.
+TABLE_COPIES, TEXT_COPIES, PACKED = 3, 4, 6
 LEVELS_GUESS = 64  # levels of a category that the plan has not listed
 
 
@@ -36,16 +35,18 @@ class Arithmetic:
     ----------
     columns : P, stored columns: constant, numbers, missing flags, levels.
     folds : K.
-    node : bytes of the moments of all folds.
+    node : bytes of the moments of all folds, levels that are not known yet guessed: the table is cut by it.
+    full : the same with the levels that a sample lets expect.
     nodes : how many of these may be held at once.
     blocks : bytes of the rows in flight.
-    fit : bytes of the matrices while folds are factored.
+    fit : bytes of the matrices while folds are factored, when the rows are gone.
     block_rows : rows of a block.
     """
 
     columns: int
     folds: int
     node: int
+    full: int
     nodes: int
     blocks: int
     fit: int
@@ -53,8 +54,8 @@ class Arithmetic:
 
     @property
     def bytes(self) -> int:
-        """The most at any time."""
-        return self.blocks + self.node * self.nodes + self.fit
+        """The most at any time: during the pass, or during the fit after it."""
+        return max(self.blocks + self.full * self.nodes, self.full + self.fit)
 
     @property
     def sentence(self) -> str:
@@ -63,8 +64,8 @@ class Arithmetic:
         return (
             f"{self.columns:,} stored columns and {self.folds} fold{'s' * (self.folds != 1)}: "
             f"{self.folds} x {self.columns:,}² x 8 bytes = {most} of moments at most, "
-            f"with up to {self.nodes} partial sums, {_size(self.blocks)} of rows in flight and "
-            f"{_size(self.fit)} for the fit: about {_size(self.bytes)}, however many rows there are"
+            f"with up to {self.nodes} partial sums and {_size(self.blocks)} of rows in flight, then "
+            f"{_size(self.fit)} for the fit: at most {_size(self.bytes)} at a time, however many rows there are"
         )
 
     def refuse_beyond(self, limit: int | None) -> None:
@@ -81,15 +82,33 @@ def memory_arithmetic(plan: TablePlan, folds: int, threads: int = 1, derived: in
     """Count the columns of a plan and what they take; unknown levels are guessed, flags assumed everywhere."""
     numbers = len(plan.number_names) + derived + len(plan.targets)
     dense = 1 + 2 * numbers if plan.sampled else 1 + numbers + derived + sum(c.missing for c in plan.numeric)
-    most = HEADROOM * plan.max_levels
-    levels = [min(max(len(c.levels), LEVELS_GUESS if plan.sampled else 1), most) + 2 for c in plan.categories]
-    cross = sum(a * b for i, a in enumerate(levels) for b in levels[i + 1 :])
-    node = 8 * folds * (dense**2 + sum(levels) * dense + cross)
-    columns = dense + sum(levels)
+    levels, guess = _levels(plan, True), _levels(plan, False)
+    columns, width = dense + sum(levels), numbers + len(levels)
     rows = max(FEWEST_ROWS, min(MOST_ROWS, BLOCK_BYTES // (8 * (dense + len(levels)))))
-    per_thread = rows * 8 * (dense + len(levels)) * BLOCK_COPIES + (numbers + len(levels)) * PAGE_COPIES
-    nodes = 2 + threads if node > 64 * 2**20 else 14 + threads
-    return Arithmetic(columns, folds, node, nodes, threads * per_thread, FIT_COPIES * 8 * columns**2, rows)
+    per_thread = rows * 8 * (dense + len(levels)) * BLOCK_COPIES + width * PAGE_COPIES
+    per_thread += AHEAD_COPIES * 8 * width * decoded_ahead(rows, width) + READER_BYTES
+    node, full = (folds * _stored(dense, each) for each in (guess, levels))
+    nodes = 2 + threads if full > 64 * 2**20 else 14 + threads
+    return Arithmetic(
+        columns, folds, node, full, nodes, threads * per_thread, FIT_COPIES * 8 * columns**2, rows
+    )
+
+
+def _levels(plan: TablePlan, seen: bool) -> list[int]:
+    """Slots of each category: of its levels, guessed while they are unknown; of those that the sample promises too."""
+    most, least = HEADROOM * plan.max_levels, LEVELS_GUESS if plan.sampled else 1
+    return [min(max(len(c.levels), seen * c.expected, least), most) + 2 for c in plan.categories]
+
+
+def _stored(dense: int, levels: Sequence[int]) -> int:
+    """Bytes of one fold's moments: dense × dense, levels × dense, and levels × levels of other categories."""
+    cross = (sum(levels) ** 2 - sum(n * n for n in levels)) // 2
+    return 8 * (dense**2 + sum(levels) * dense + cross)
+
+
+def decoded_ahead(rows: int, columns: int) -> int:
+    """Rows that a reader decodes at once, for blocks of ``rows``: several blocks of few columns, one of many."""
+    return rows * max(1, min(AHEAD, AHEAD_BYTES // (8 * rows * max(columns, 1))))
 
 
 def free_memory() -> int | None:

@@ -42,7 +42,8 @@ def judge_column(
     column = table.arrow.column(name)
     kind = family(column.type)
     if categorical:
-        return ColumnPlan(name, "category", "declared a category"), ()
+        counts = label_counts(column, frozenset(na)) if sampled and kind == "text" else Counter()
+        return ColumnPlan(name, "category", "declared a category", expected=_expected(counts)), ()
     if parts is not None:
         return _declared_date(table, name, column, kind, parts, frozenset(na)), ()
     if kind == "boolean":
@@ -116,7 +117,14 @@ def _text(table: Table, name: str, counts: Counter[str], sampled: bool) -> tuple
     if (reason := _identifies(counts)) is not None:
         remark = f"column {name!r} is left out: {reason}; `--categorical {name}` keeps it"
         return ColumnPlan(name, "dropped", reason), (remark,)
-    return ColumnPlan(name, "category", f"text, {len(counts)} levels{' in the sample' * sampled}"), ()
+    expected = _expected(counts) if sampled else 0
+    reason = f"text, {len(counts)} levels{' in the sample' * sampled}"
+    return ColumnPlan(name, "category", reason, expected=expected), ()
+
+
+def _expected(counts: Counter[str]) -> int:
+    """Levels of a whole table whose sample has these: as many more as the sample has only once are yet to come."""
+    return len(counts) + sum(times == 1 for times in counts.values())
 
 
 def _identifies(counts: Counter[str]) -> str | None:

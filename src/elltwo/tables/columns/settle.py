@@ -108,7 +108,13 @@ def _settle_category(column: ColumnPlan, facts: ColumnFacts, cap: int, notes: li
         )
     reference = levels[0] if len(levels) <= 2 and not other else None
     return replace(
-        column, levels=levels, reference=reference, other=other, missing=facts.missing, reason=reason
+        column,
+        levels=levels,
+        reference=reference,
+        other=other,
+        missing=facts.missing,
+        reason=reason,
+        expected=0,
     )
 
 
