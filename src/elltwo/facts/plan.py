@@ -288,6 +288,8 @@ def _column_is_sound(c: ColumnPlan) -> None:
 
 def _joins_are_sound(c: ColumnPlan, where: str) -> None:
     """Every level that others count as is a level, and counts as itself."""
+    if not c.merged and c.missing_as is None:
+        return
     joined = c.joins
     for level in (*joined, *joined.values(), *filter(None, (c.missing_as,))):
         if level not in c.levels:

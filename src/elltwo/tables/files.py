@@ -28,11 +28,15 @@ READS = "CSV or TSV (plain or .gz), Parquet, Arrow and Feather"
 
 @dataclass(frozen=True)
 class DataFile:
-    """One file of a source: its path or address, its format, and its hive partition values."""
+    """One file of a source: its path or address, its format, and its hive partition values.
+
+    ``groups`` are the rows of each row group, once a Parquet file has been looked at.
+    """
 
     path: str
     format: str
     partition: tuple[tuple[str, str], ...] = ()
+    groups: tuple[int, ...] | None = None
 
     @property
     def short(self) -> str:

@@ -54,32 +54,41 @@ def mapped(
     of x − c and y − c: their means are small numbers and lose nothing where c is 1e8 spreads away.
     """
     t = np.asarray(targets, dtype=np.intp)
-    half, second = _congruence(_beside_targets(design.T, keep, t), G)
+    half, second = _congruence(_Columns.beside_targets(design.T, keep, t), G)
     shift = np.zeros(len(half)) if relative else np.concatenate([design.shift[keep], m.shift[t]])
     whole = Moments(rows, float(G[0, 0]), shift, half[:, 0], (second + second.T) / 2)
     p = int(keep.sum())
     return split(whole, np.arange(p), np.arange(p, p + t.size))
 
 
-def _beside_targets(T: sparse.csc_array, keep: np.ndarray, targets: np.ndarray) -> sparse.csc_array:
-    """Columns ``keep`` of T, and one that picks each target."""
-    T = T if keep.all() else T[:, np.flatnonzero(keep)]
-    ends = T.indptr[-1] + 1 + np.arange(targets.size)
-    entries = (
-        np.concatenate([T.data, np.ones(targets.size)]),
-        np.concatenate([T.indices, 1 + targets]),
-        np.concatenate([T.indptr, ends]),
-    )
-    return sparse.csc_array(entries, shape=(T.shape[0], T.shape[1] + targets.size))
+@dataclass(frozen=True)
+class _Columns:
+    """Entries of a sparse matrix by columns; SciPy's own class checks them at every turn, which a small fold feels."""
+
+    data: np.ndarray
+    indices: np.ndarray
+    indptr: np.ndarray
+
+    @classmethod
+    def beside_targets(cls, T: sparse.csc_array, keep: np.ndarray, targets: np.ndarray) -> _Columns:
+        """Columns ``keep`` of T, and one that picks each target."""
+        T = T if keep.all() else T[:, np.flatnonzero(keep)]
+        return cls(
+            np.concatenate([T.data, np.ones(targets.size)]),
+            np.concatenate([T.indices, 1 + targets]),
+            np.concatenate([T.indptr, T.indptr[-1] + 1 + np.arange(targets.size)]),
+        )
 
 
-def _congruence(T: sparse.csc_array, G: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _congruence(T: _Columns, G: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """TᵀG and TᵀGT; where every column of T has one entry, they are picked and scaled."""
-    if np.all(np.diff(T.indptr) == 1):
+    columns = T.indptr.size - 1
+    if T.indices.size == columns and np.all(np.diff(T.indptr) == 1):
         half = G[T.indices] * T.data[:, None]
         return half, half[:, T.indices] * T.data
-    half = np.asarray(T.T @ G)
-    return half, np.asarray(T.T @ half.T)
+    transposed = sparse.csr_array((T.data, T.indices, T.indptr), shape=(columns, len(G)))
+    half = np.asarray(transposed @ G)
+    return half, np.asarray(transposed @ half.T)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from elltwo.errors import DataError
@@ -46,16 +46,17 @@ class Part:
         return self.about if self.rows is None else self.rows
 
 
-def parquet_schema(file: DataFile) -> pa.Schema:
-    """Names and types of a Parquet file, from its footer."""
-    return _open_parquet(file).schema_arrow
+def parquet_layout(file: DataFile) -> tuple[pa.Schema, DataFile]:
+    """Names and types of a Parquet file, and the file with the rows of its row groups: one look at its footer."""
+    reader = _open_parquet(file)
+    groups = (reader.metadata.row_group(g).num_rows for g in range(reader.metadata.num_row_groups))
+    return reader.schema_arrow, replace(file, groups=tuple(groups))
 
 
 def parquet_parts(file: DataFile, first_row: int = 0) -> tuple[Part, ...]:
     """One part per row group, with exact row numbers from the footer."""
-    meta = _open_parquet(file).metadata
-    sizes = [meta.row_group(g).num_rows for g in range(meta.num_row_groups)]
-    return _numbered(file, sizes, first_row)
+    file = file if file.groups is not None else parquet_layout(file)[1]
+    return _numbered(file, file.groups or (), first_row)
 
 
 def parquet_shape(file: DataFile) -> tuple[int, int]:
@@ -64,9 +65,9 @@ def parquet_shape(file: DataFile) -> tuple[int, int]:
     return meta.num_rows, meta.num_columns
 
 
-def arrow_schema(file: DataFile) -> pa.Schema:
-    """Names and types of an Arrow or Feather file."""
-    return _open_arrow(file).schema
+def arrow_layout(file: DataFile) -> tuple[pa.Schema, DataFile]:
+    """Names and types of an Arrow or Feather file, and the file itself."""
+    return _open_arrow(file).schema, file
 
 
 def arrow_parts(file: DataFile, first_row: int = 0) -> tuple[Part, ...]:

@@ -113,18 +113,20 @@ def _same_columns(ours: set[str], theirs: set[str], first: str, other: str) -> N
 
 
 def _typed(files: tuple[DataFile, ...]) -> Source:
-    read = parquet.parquet_schema if files[0].format == "parquet" else parquet.arrow_schema
-    schema = read(files[0])
+    look = parquet.parquet_layout if files[0].format == "parquet" else parquet.arrow_layout
+    schema, first = look(files[0])
+    known = [first]
     for file in files[1:]:
-        other = read(file)
-        _same_columns(set(schema.names), set(other.names), files[0].short, file.short)
-        _same_types(schema, other, files[0].short, file.short)
+        other, file = look(file)
+        known.append(file)
+        _same_columns(set(schema.names), set(other.names), first.short, file.short)
+        _same_types(schema, other, first.short, file.short)
     from elltwo.tables.source import check_names
 
-    check_names(tuple(schema.names), files[0].short)
+    check_names(tuple(schema.names), first.short)
     stored = tuple(n for n in schema.names if not NAMELESS_INDEX.fullmatch(n))
     names = stored + _partition_names(files, stored)
-    return Source(_title(files), names, files, schema=schema)
+    return Source(_title(files), names, tuple(known), schema=schema)
 
 
 def _same_types(ours: pa.Schema, theirs: pa.Schema, first: str, other: str) -> None:
