@@ -50,6 +50,8 @@ def date_uses(pairs: Iterable[str]) -> dict[str, str]:
     out = {}
     for pair in pairs:
         column, _, use = pair.partition("=")
+        if not column:
+            raise UsageError(f"--date {pair}: say which column, as in --date born=parts")
         out[column] = use or "ordinal"
         if out[column] not in ("ordinal", "parts"):
             raise UsageError(f"--date {pair}: a date is used as ordinal (days) or parts (year, month, ...)")

@@ -120,6 +120,25 @@ def _date_parts(name: str, how: str) -> tuple[str, ...]:
     return DATE_ENCODINGS[how]
 
 
+def check_roles(
+    targets: Sequence[str],
+    weights: str | None = None,
+    group: str | None = None,
+    fold_column: str | None = None,
+    drop: Iterable[str] = (),
+) -> None:
+    """UsageError if a column is given two parts to play, or one and is left out."""
+    helpers = {"weights": weights, "group": group, "fold column": fold_column}
+    named = [*targets, *(name for name in helpers.values() if name is not None)]
+    if len(set(named)) < len(named):
+        twice = next(n for n in named if named.count(n) > 1)
+        raise UsageError(f"column {twice!r} was given two parts to play: name it once")
+    for name in drop:
+        if name in named:
+            role = next((role for role, column in helpers.items() if column == name), "target")
+            raise UsageError(f"column {name!r} is the {role} and --drop leaves it out: choose one")
+
+
 def _check_request(request: Request, table: Table) -> None:
     if request.task not in TASKS:
         raise unknown_option("task", request.task, TASKS)
@@ -127,17 +146,10 @@ def _check_request(request: Request, table: Table) -> None:
         raise UsageError(f"max_levels is {request.max_levels}, and a category needs two: use 2 or more")
     known = table.known or table.names
     check_names(known, table.name)
-    roles = request.roles
-    for name, role in roles.items():
+    for name, role in request.roles.items():
         require_column(name, known, table.name, role)
-    named = [*request.targets, *(n for n in (request.weights, request.group, request.fold_column) if n)]
-    if len(set(named)) < len(named):
-        twice = next(n for n in named if named.count(n) > 1)
-        raise UsageError(f"column {twice!r} was given two parts to play: name it once")
+    check_roles(request.targets, request.weights, request.group, request.fold_column, request.drop)
     check_options(known, table.name, categorical=request.categorical, drop=request.drop, date=request.dates)
-    for name in request.drop:
-        if name in roles:
-            raise UsageError(f"column {name!r} is the {roles[name]} and --drop leaves it out: choose one")
     if table.rows == 0:
         raise DataError(f"{table.name} has column names and no rows")
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from elltwo.cli.commands.fit import STRENGTH, TABLE, attach, check_places, split_options
+from elltwo.cli.checking import IN_MEMORY, check_rule, check_table
+from elltwo.cli.commands.fit import STRENGTH, TABLE, attach, split_options
 from elltwo.cli.console import bold, progress, put, put_json
 from elltwo.cli.preparing import PREPARE
 from elltwo.cli.settings import settings
@@ -56,7 +57,8 @@ def command(data: str, as_json: bool, **params: Any) -> None:
     """See HELP."""
     from elltwo.cli.reading import load, plan_text
 
-    check_places()
+    check_rule(params, IN_MEMORY)
+    check_table(params)
     table, wishes = split_options(params)
     targets = table.pop("target")
     with progress(f"reading {os.path.basename(data)}", as_json):

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from elltwo.cli.checking import FROM_MOMENTS, IN_MEMORY, IN_STREAM, check_fit
 from elltwo.cli.console import dim, progress, put, put_json, say
 from elltwo.cli.preparing import NAMES, PREPARE, recipe_of
 from elltwo.cli.settings import settings
@@ -124,6 +125,8 @@ def check_places(*places: str | None) -> None:
     import os
 
     for place in filter(None, places):
+        if Path(place).is_dir():
+            raise UsageError(f"cannot write {place}: it is a folder; name a file in it")
         folder = Path(place).resolve().parent
         if not folder.is_dir():
             raise UsageError(f"cannot write {place}: its folder does not exist; make it first")
@@ -165,13 +168,13 @@ def split_options(params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any
 def run_fit(data: str, params: dict[str, Any], *, quiet: bool = False) -> tuple[Any, Any]:
     """Read, plan, fit; the facts and the model. Shared by ``fit`` and ``demo``."""
     from elltwo.cli.building import build_model
-    from elltwo.cli.fitting import Asked
     from elltwo.cli.fitting_moments import is_moments
     from elltwo.cli.fitting_stream import wants_stream
     from elltwo.cli.reports import collected
 
-    Asked(rule=params["rule"])  # an unknown one is refused before a long file is read
-    one = _fit_moments if is_moments(data) else _fit_stream if wants_stream(data, params) else _fit_rows
+    route = FROM_MOMENTS if is_moments(data) else IN_STREAM if wants_stream(data, params) else IN_MEMORY
+    check_fit(params, route)
+    one = {FROM_MOMENTS: _fit_moments, IN_STREAM: _fit_stream, IN_MEMORY: _fit_rows}[route]
     fitted = one(data, params, quiet)
     command_line = reproduce(data, params)
     how = {"source": fitted.loaded.name, "command": command_line, **_fingerprint(data)}
@@ -188,8 +191,6 @@ def _fit_rows(data: str, params: dict[str, Any], quiet: bool) -> Any:
 
     table, wishes = split_options(params)
     targets = table.pop("target")
-    if not targets:
-        raise click.UsageError("say which column to predict: --target COL")
     with progress(f"reading {os.path.basename(data)}", quiet):
         loaded = load(data, targets if len(targets) > 1 else targets[0], **table)
     _say_plan(loaded.plan, len(loaded.X), quiet)
@@ -204,8 +205,6 @@ def _fit_stream(data: str, params: dict[str, Any], quiet: bool) -> Any:
 
     table, wishes = split_options(params)
     targets = table.pop("target")
-    if not targets:
-        raise click.UsageError("say which column to predict: --target COL")
     fitted = fit_stream(data, targets, table, Asked(**wishes), {n: params[n] for n in NAMES}, quiet)
     _say_plan(fitted.loaded.plan, fitted.rows, quiet)
     return fitted

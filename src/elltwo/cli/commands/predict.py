@@ -90,12 +90,14 @@ def command(
     as_json: bool,
 ) -> None:
     """See HELP."""
+    from elltwo.cli.checking import check_encoding
     from elltwo.cli.commands.fit import check_places
     from elltwo.reporting.export import load_model
     from elltwo.tables.encode import design
     from elltwo.tables.read import read_planned
 
     check_places(output)
+    check_encoding(encoding)
     fitted = load_model(model)
     with progress(f"reading {os.path.basename(data)}", quiet):
         table = read_planned(data, fitted.plan, extra=keep, encoding=encoding)

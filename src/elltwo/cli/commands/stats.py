@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from elltwo.cli.checking import check_pass, check_table
 from elltwo.cli.commands.fit import FEATURE, check_places
 from elltwo.cli.console import put_json, say
 from elltwo.cli.settings import settings
@@ -39,7 +40,10 @@ cross-validate; shards and new data merge (elltwo merge), and elltwo fit reads t
 @click.option("--drop", multiple=True, metavar="COL", help="Leave a column out.")
 @click.option("--na", multiple=True, metavar="TEXT", help="One more spelling of a missing value.")
 @FEATURE
-@click.option("--max-levels", default=1000, show_default=True, help="Levels of a category that get a column.")
+@click.option(
+    "--max-levels", type=click.IntRange(min=2), metavar="N", default=1000, show_default=True,
+    help="Levels of a category that get a column.",
+)  # fmt: skip
 @click.option(
     "--on-error",
     type=click.Choice(["stop", "retype"]),
@@ -63,6 +67,9 @@ def command(
     from elltwo.scale.commands import stats_command
 
     check_places(output)
+    asked = options | {"target": target, "date": date}
+    check_table(asked)
+    check_pass(asked)
     quiet = quiet or as_json
     with watching(quiet) as watch:
         made = stats_command(

@@ -53,12 +53,26 @@ def derive(
     return tuple(_one(text, sample, known) for text in texts)
 
 
-def _one(text: str, sample: Callable[[str], np.ndarray], known: Sequence[str]) -> Derived:
+def check_form(text: str) -> tuple[str, ...]:
+    """The parts of a declared feature: its kind, its column or columns, a number.
+
+    Raises
+    ------
+    UsageError
+        It is none of the forms.
+    """
     kind, *rest = text.split(":")
     if kind not in KINDS:
         raise unknown_option("feature", kind, KINDS)
-    if len(rest) != (1 if kind in ("square", "log") else 2):
+    if len(rest) != (1 if kind in ("square", "log") else 2) or not all(rest):
         raise UsageError(f"the feature {text!r} is none of {FORMS}")
+    if kind in ("spline", "power"):
+        _whole(text, rest[1], 2, MOST_KNOTS if kind == "spline" else MOST_DEGREE)
+    return (kind, *rest)
+
+
+def _one(text: str, sample: Callable[[str], np.ndarray], known: Sequence[str]) -> Derived:
+    kind, *rest = check_form(text)
     columns = tuple(rest) if kind == "product" else (rest[0],)
     for name in columns:
         if name not in known:
