@@ -56,7 +56,9 @@ def _for_command(data: dict[str, Any], ctx: click.Context, path: Path) -> dict[s
         listed = ", ".join(sorted(n.replace("_", "-") for n in names if n))
         raise UsageError(f"{path}: unknown setting {strangers[0]!r}; elltwo {ctx.info_name} knows {listed}")
     merged = {k.replace("-", "_"): v for k, v in {**top, **own}.items()}
-    return {k: v for k, v in merged.items() if k in names}
+    several = {p.name for p in ctx.command.params if isinstance(p, click.Option) and p.multiple}
+    lone = {k: [v] for k, v in merged.items() if k in several and not isinstance(v, list)}
+    return {k: v for k, v in (merged | lone).items() if k in names}
 
 
 def _known_anywhere(ctx: click.Context) -> set[str | None]:

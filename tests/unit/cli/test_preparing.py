@@ -177,3 +177,15 @@ def test_no_option_is_no_recipe():
     assert not recipe_of({"impute": ("0",)}).plain
     with pytest.raises(UsageError, match="neither"):
         recipe_of({"impute": ("a=b",)})
+
+
+def test_the_page_says_how_columns_were_read_and_not_that_gaps_are_flagged_where_they_are_not(
+    capsys, place, tmp_path
+):
+    words = ["--drop", "day", "--no-indicators", "--merge", "c:d=c", "--report", tmp_path / "r.html"]
+    assert run(capsys, "fit", place, "-t", "y", *words, "-q").code == 0
+    page = (tmp_path / "r.html").read_text()
+    assert "numbers; missing ones mean put in" in page
+    assert "missing values flagged" not in page
+    assert "category, 3 levels" in page
+    assert "text, 3 levels, 1 merged" in page

@@ -89,3 +89,14 @@ def test_a_key_that_no_command_knows_is_refused_at_the_top_too(capsys, tmp_path)
     assert "unknown setting 'bogus'" in ran.err
     (tmp_path / "s.toml").write_text("sd-y = 1.0\n")  # an option of convert alone
     assert run(capsys, "fit", DATA / "hald.csv", "-t", "y", "-q", "--config", "s.toml").code == 0
+
+
+def test_what_may_be_given_again_may_stand_alone_in_a_file(capsys, tmp_path):
+    (tmp_path / "elltwo.toml").write_text(
+        '[fit]\ntarget = "y"\nimpute = 0\nreference = "first"\nindicators = false\n'
+    )
+    told = shown(capsys)
+    assert told["target"] == {"value": ["y"], "from": "file"}
+    assert told["impute"]["value"] == ["0"]
+    assert told["reference"]["value"] == ["first"]
+    assert told["indicators"]["value"] is False
