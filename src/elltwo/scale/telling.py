@@ -29,7 +29,8 @@ def honest_of(fit: MomentFit) -> Honest:
         return Honest(fit.honest)
     if fit.folds is None:
         return Honest(
-            None, "no error on new rows was measured: one fold leaves none to hold out; make the moments with more"
+            None,
+            "no error on new rows was measured: one fold leaves none to hold out; make the moments with more",
         )
     if fit.folding is None:
         why = "triangles were streamed, which are not made again without each part"
