@@ -146,7 +146,7 @@ def _redo(loaded: Loaded, problem: Problem, folds: np.ndarray) -> Redo:
     """What every training fold does again: put in its own means, or follow the recipe."""
     if loaded.resident is None:
         return Gaps.of_plan(loaded.plan)
-    return Recoding.of(loaded.resident, problem, folds)
+    return Recoding(loaded.resident, problem, np.unique(folds, return_inverse=True)[1])
 
 
 def _factor(

@@ -6,11 +6,11 @@ factorization, the choice of λ by the same rule. Varma & Simon, BMC Bioinformat
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from elltwo.cli.recoding import Recoding
+from elltwo.cli.recoding import Recoding, part_of
 from elltwo.factoring.folds import factor_with_folds, fold_moments, refilled
 from elltwo.facts.problem import Problem
 from elltwo.facts.rotated import Fold, Rotated
@@ -72,8 +72,8 @@ def held_out(problem: Problem, folds: np.ndarray, choice: Choice, redo: Redo = N
     alphas = []
     for at, k in enumerate(np.unique(folds)):
         held, train = folds == k, folds != k
-        whole, filled = _made_without(problem, train, at, redo)
-        part = _rows(whole, train)
+        whole, filled = _made_by(problem, train, redo)
+        part = part_of(whole, train)
         rotated, inner = factored(part, folds[train], choice, filled, at)
         alpha = choice(rotated, inner)
         alphas.append(alpha)
@@ -84,11 +84,9 @@ def held_out(problem: Problem, folds: np.ndarray, choice: Choice, redo: Redo = N
     return Honest(fitted, plain, mean, np.array(alphas), folds)
 
 
-def _made_without(problem: Problem, train: np.ndarray, at: int, redo: Redo) -> tuple[Problem, Redo]:
-    """The problem with columns made from the rows ``train`` (n,), all but those of the fold at position ``at``."""
-    if isinstance(redo, Recoding):
-        return redo.rows(problem, at), redo
-    return refilled(problem, train, redo)
+def _made_by(problem: Problem, train: np.ndarray, redo: Redo) -> tuple[Problem, Redo]:
+    """The problem with columns made from the rows ``train`` (n,) alone."""
+    return (redo.made_by(train), redo) if isinstance(redo, Recoding) else refilled(problem, train, redo)
 
 
 def factored(
@@ -103,11 +101,6 @@ def factored(
     if isinstance(redo, Recoding):
         return factor(problem), redo.folds(without)
     return factor_with_folds(problem, folds, gaps=redo)
-
-
-def _rows(problem: Problem, keep: np.ndarray) -> Problem:
-    weights = None if problem.weights is None else problem.weights[keep]
-    return replace(problem, A=problem.A[keep], b=problem.b[keep], weights=weights)
 
 
 @dataclass(frozen=True)

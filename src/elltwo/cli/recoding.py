@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -15,37 +16,52 @@ from elltwo.tables.moments.resident import Resident
 
 @dataclass(frozen=True)
 class Recoding:
-    """The rows before the recipe, and their moments fold by fold.
+    """The rows before the recipe, and folds of them.
 
     Attributes
     ----------
-    resident : the rows. folding : the same folding that a stream has.
+    resident : the rows. problem : of the design that all of them make. folds_of : (n,) numbers from 0, all in use.
     """
 
     resident: Resident
-    folding: Folding
+    problem: Problem
+    folds_of: np.ndarray
 
-    @classmethod
-    def of(cls, resident: Resident, problem: Problem, folds: np.ndarray) -> Recoding:
-        """Of a problem's rows with fold numbers (n,), which may leave numbers out."""
-        m = resident.moments(np.unique(folds, return_inverse=True)[1])
+    @cached_property
+    def folding(self) -> Folding:
+        """What a stream has of the same rows: their moments."""
+        m, t = self.resident.moments(self.folds_of), self.resident.y.shape[1]
         refuse_empty_folds(m)
-        d = len(resident.plan.number_names)
-        targets = tuple(range(d, d + resident.y.shape[1]))
-        sources = resident.sources(m)
-        return cls(
-            resident, Folding(m, resident.recipe, sources, targets, problem.penalty, problem.intercept)
-        )
+        targets = tuple(range(len(m.numeric) - t, len(m.numeric)))
+        sources = self.resident.sources(m)
+        problem = self.problem
+        return Folding(m, self.resident.recipe, sources, targets, problem.penalty, problem.intercept)
 
     def folds(self, without: int | None = None) -> list[Fold]:
-        """Training folds; the one at position ``without`` takes no part."""
-        return self.folding.folds(without)
+        """Training folds, fold ``without`` taking no part: from moments, or from rows where these are fewer."""
+        n, p = self.problem.A.shape
+        if n >= p:
+            return self.folding.folds(without)
+        there = self.folds_of != without
+        return [self._by_rows(there, self.folds_of == k) for k in np.unique(self.folds_of[there])]
 
-    def rows(self, problem: Problem, without: int) -> Problem:
-        """The problem with all rows made by what the other folds' rows say."""
-        design = self.folding.design(without).design
-        return replace(problem, A=self.resident.rows(self.folding.m, design))
+    def _by_rows(self, there: np.ndarray, held: np.ndarray) -> Fold:
+        """The fold that holds rows ``held`` (n,) out and is trained on the others that are ``there``."""
+        from elltwo.factoring.folds import factor_folds
+
+        part = part_of(self.made_by(there & ~held), there)
+        return factor_folds(part, held[there].astype(np.intp))[1]
+
+    def made_by(self, train: np.ndarray) -> Problem:
+        """The problem with all rows as rows ``train`` (n,) say."""
+        return replace(self.problem, A=self.resident.rows(train))
 
     def nested(self, rule: str, alpha: np.ndarray | None, one_se: bool) -> Nested:
         """The error of the whole procedure, from moments."""
         return self.folding.nested(rule, alpha, one_se=one_se)
+
+
+def part_of(problem: Problem, keep: np.ndarray) -> Problem:
+    """Some rows (n,) of a problem."""
+    weights = None if problem.weights is None else problem.weights[keep]
+    return replace(problem, A=problem.A[keep], b=problem.b[keep], weights=weights)

@@ -189,3 +189,20 @@ def test_the_page_says_how_columns_were_read_and_not_that_gaps_are_flagged_where
     assert "missing values flagged" not in page
     assert "category, 3 levels" in page
     assert "text, 3 levels, 1 merged" in page
+
+
+@pytest.mark.parametrize(
+    "words", [["--no-indicators"], ["--impute", "1"], ["--no-indicators", "--no-standardize"]]
+)
+def test_a_table_of_more_columns_than_rows_goes_by_rows_to_the_answer_of_moments(capsys, tmp_path, words):
+    rng = np.random.default_rng(2)
+    table = pd.DataFrame(rng.standard_normal((60, 80)) + 3, columns=[f"v{j}" for j in range(80)])
+    table["y"] = table.v0 - table.v1 + 0.3 * rng.standard_normal(60)
+    table = table.mask(rng.random(table.shape) < 0.03).assign(y=table.y)
+    table.to_csv(tmp_path / "wide.csv", index=False)
+    ways = ["--no-stream", "--stream"]
+    asked = ["fit", tmp_path / "wide.csv", "-t", "y", "--json", "--rule", "kfold", *words]
+    one, two = (json.loads(run(capsys, *asked, way).out) for way in ways)
+    assert one["strength"]["value"] == pytest.approx(two["strength"]["value"], rel=1e-6)
+    for name in ("rmse", "rmse_mean"):
+        assert one["scores"][name] == pytest.approx(two["scores"][name], rel=1e-7)

@@ -46,14 +46,14 @@ class DesignMap:
 
 
 def design_map(m: MixedMoments, G: np.ndarray, recipe: Recipe, sources: Sequence[Source]) -> DesignMap:
-    """T from the assembled moments G (P, P) of training rows.
+    """T from the assembled moments G (P, P) of training rows, or from their first row (P,) if nothing is standardized.
 
     Raises
     ------
     DataError
         No weight in the training rows.
     """
-    if not G[0, 0] > 0:
+    if not G.flat[0] > 0:
         raise DataError("a training fold has no rows (or no weight): use fewer folds")
     build = _Builder(m, G, recipe)
     for source in sources:
@@ -67,7 +67,8 @@ class _Builder:
 
     def __init__(self, m: MixedMoments, G: np.ndarray, recipe: Recipe) -> None:
         self.m, self.G, self.recipe = m, G, recipe
-        self._sums = G[0].tolist()  # plain numbers: these are looked up for every column of every fold
+        self.first = G if G.ndim == 1 else G[0]  # Σ w u, which is all that most steps read
+        self._sums = self.first.tolist()  # plain numbers: these are looked up for every column of every fold
         self._flags = {j: 1 + len(m.numeric) + i for i, j in enumerate(m.flagged)}
         self.entries: list[dict[int, float]] = []
         self.features: list[Feature] = []
@@ -104,7 +105,7 @@ class _Builder:
 
     def _category(self, source: Source, category: int) -> None:
         start, levels = self.m.starts[category], self.m.levels[category]
-        weight = np.diagonal(self.G)[start : self.m.starts[category + 1]]
+        weight = self.first[start : self.m.starts[category + 1]]
         coded = coding(source, levels.labels, bool(levels.folded), weight, self.recipe)
         self.codings[source.name] = coded
         slots: dict[object, list[int]] = {}
@@ -121,7 +122,7 @@ class _Builder:
         values = np.array([v for e in self.entries for v in e.values()])
         indptr = np.concatenate([[0], np.cumsum(counts, dtype=np.intp)]).astype(np.intp)
         T = sparse.csc_array(
-            (values, np.array(rows, dtype=np.intp), indptr), shape=(self.G.shape[0], len(counts))
+            (values, np.array(rows, dtype=np.intp), indptr), shape=(self.first.size, len(counts))
         )
         shift = np.array(self.shift)
         scale = self._scale(T, shift)

@@ -1,8 +1,9 @@
-"""A table in memory kept as a pass would keep it: what a recipe redoes in training folds costs no reading."""
+"""A table in memory before a recipe is applied: its rows become a design again for any training part of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -11,22 +12,22 @@ from elltwo.tables.columns.batches import Batcher
 from elltwo.tables.moments.choices import asked_of, become
 from elltwo.tables.moments.design import DesignMap, design_map
 from elltwo.tables.moments.gather import Gatherer
+from elltwo.tables.moments.levels import Levels
 from elltwo.tables.moments.mixed import MixedMoments
 from elltwo.tables.moments.planned import plan_sources
 from elltwo.tables.moments.recipe import Recipe, Source
-from elltwo.tables.moments.transform import assemble
-from elltwo.tables.moments.triangles import stored_rows
+from elltwo.tables.moments.triangles import places, stored_rows
 from elltwo.tables.source import Table
 
 
 @dataclass(frozen=True)
 class Resident:
-    """Rows of a table before a recipe is applied to them.
+    """Rows of a table as a pass stores them, u = [1 | x − c | missing flags | 0/1 of every level].
 
     Attributes
     ----------
     plan : settled, with what the recipe names by column. recipe : how columns are made.
-    numbers : (n, d) NaN where missing. codes : (n, c). labels : per category, what codes mean.
+    numbers : (n, d) NaN where missing. codes : (n, c) into the plan's levels.
     y : (n, t). weights : (n,) or None.
     """
 
@@ -34,7 +35,6 @@ class Resident:
     recipe: Recipe
     numbers: np.ndarray
     codes: np.ndarray
-    labels: tuple[tuple[str, ...], ...]
     y: np.ndarray
     weights: np.ndarray | None
 
@@ -60,31 +60,70 @@ class Resident:
         batches = [used(raw) for raw in table.raws(used.columns)]
         numbers = np.concatenate([batch.numbers for batch in batches])[rows]
         codes = np.concatenate([batch.codes for batch in batches])[rows]
-        return cls(asked, recipe, numbers, codes, tuple(c.levels for c in asked.categories), y, weights)
+        return cls(asked, recipe, numbers, codes, y, weights)
+
+    @cached_property
+    def layout(self) -> MixedMoments:
+        """The places of columns in u, as moments without a fold; numbers about their means."""
+        missing = np.isnan(self.numbers)
+        present = np.maximum(len(missing) - missing.sum(axis=0), 1)
+        shift = np.where(missing, 0.0, self.numbers).sum(axis=0) / present
+        levels = tuple(
+            Levels((*column.levels, None) if (self.codes[:, c] == -1).any() else column.levels)
+            for c, column in enumerate(self.plan.categories)
+        )
+        flagged = tuple(np.flatnonzero(missing.any(axis=0)).tolist())
+        names = tuple(column.name for column in self.plan.categories)
+        nothing = np.zeros((0, 0, 0))
+        return MixedMoments(
+            self.plan.number_names,
+            names,
+            1,
+            flagged,
+            levels,
+            shift,
+            np.zeros(0, dtype=np.int64),
+            nothing,
+            (),
+            {},
+        )
+
+    def design(self, train: np.ndarray) -> DesignMap:
+        """The design that rows ``train`` (n,) of them ask for; their sums Σ w u say it all."""
+        m, w = self.layout, np.where(train, 1.0 if self.weights is None else self.weights, 0.0)
+        missing = np.isnan(self.numbers)
+        sums = [
+            [w.sum()],
+            w @ np.where(missing, 0.0, self.numbers - m.shift),
+            w @ missing[:, list(m.flagged)],
+        ]
+        for c, level in enumerate(m.levels):
+            slots = places(level, self.plan.categories[c].levels)[self.codes[:, c]]
+            sums.append(np.bincount(slots, weights=w, minlength=level.size))
+        return design_map(m, np.concatenate(sums), self.recipe, plan_sources(m, self.plan))
+
+    def rows(self, train: np.ndarray) -> np.ndarray:
+        """(n, p) all rows, as rows ``train`` (n,) say; columns that these do not use are left out."""
+        design = self.design(train)
+        live = np.flatnonzero(design.live)
+        u = stored_rows(
+            self.layout, self.numbers, list(self.codes.T), [c.levels for c in self.plan.categories]
+        )
+        return np.asarray((design.T[:, live].T @ u.T).T) + design.shift[live]
+
+    def settled(self) -> TablePlan:
+        """The plan as the recipe makes it of all rows."""
+        return become(self.plan, self.design(np.ones(len(self.y), dtype=bool)), self.recipe)
 
     def moments(self, folds: np.ndarray) -> MixedMoments:
         """Of every fold (n,), numbered from 0; the targets are the last numbers."""
-        targets = tuple(f"target {t}" for t in range(self.y.shape[1]))
-        names = (*self.plan.number_names, *targets)
-        categories = tuple(c.name for c in self.plan.categories)
-        cap = max([1, *(len(labels) for labels in self.labels)])
-        gatherer = Gatherer(names, categories, int(folds.max()) + 1, cap)
-        codes = [self.codes[:, c] for c in range(len(categories))]
-        gatherer.add(np.hstack([self.numbers, self.y]), codes, self.labels, folds, self.weights)
+        names = (*self.plan.number_names, *(f"target {t}" for t in range(self.y.shape[1])))
+        categories = [column.name for column in self.plan.categories]
+        labels = [column.levels for column in self.plan.categories]
+        gatherer = Gatherer(names, categories, int(folds.max()) + 1, max([1, *map(len, labels)]))
+        gatherer.add(np.hstack([self.numbers, self.y]), list(self.codes.T), labels, folds, self.weights)
         return gatherer.result()
 
     def sources(self, m: MixedMoments) -> tuple[Source, ...]:
         """The feature columns among those of its moments."""
         return plan_sources(m, self.plan)
-
-    def settled(self) -> TablePlan:
-        """The plan as the recipe makes it of all rows."""
-        m = self.moments(np.zeros(len(self.y), dtype=np.intp))
-        return become(self.plan, design_map(m, assemble(m), self.recipe, self.sources(m)), self.recipe)
-
-    def rows(self, m: MixedMoments, design: DesignMap) -> np.ndarray:
-        """(n, p) all rows as a design, whatever rows it was made from; columns that it does not use are left out."""
-        live = np.flatnonzero(design.live)
-        codes = [self.codes[:, c] for c in range(self.codes.shape[1])]
-        u = stored_rows(m, np.hstack([self.numbers, self.y]), codes, self.labels)
-        return np.asarray((design.T[:, live].T @ u.T).T) + design.shift[live]
