@@ -28,6 +28,7 @@ MIX_ROWS, MIX_LEVELS = max(ROWS // 5, 50_000), (3, 12, 50, 200, 1000)
 PEER_ROWS, ONE_HOT_ROWS = 100_000, 40_960
 ALPHAS = np.geomspace(1e-2, 1e6, 100)
 TURNS = 3
+FLAT = 1.35  # dearest over cheapest: 1.15 / 0.85, both within 15 % of a constant
 BLOCK, DECODED = 16_000, 64_000  # the quickest that were measured for the product, and for the reader
 
 
@@ -96,7 +97,7 @@ def fit_file(path: Path | list[Path]) -> object:
     from elltwo.scale.commands import fit_moments
 
     source = [os.fspath(p) for p in path] if isinstance(path, list) else os.fspath(path)
-    return fit_moments(source, "y", alphas=ALPHAS)
+    return fit_moments(source, "y", alphas=ALPHAS, threads=1)
 
 
 def read_parquet_blocks(path: Path) -> int:
@@ -165,7 +166,7 @@ from elltwo.scale.commands import fit_moments
 def high():
     return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
 before = high()
-fit_moments(sys.argv[1].split("|"), "y", alphas=numpy.geomspace(1e-2, 1e6, 100))
+fit_moments(sys.argv[1].split("|"), "y", alphas=numpy.geomspace(1e-2, 1e6, 100), threads=1)
 print((high() - before) / 1024)
 """
 
@@ -239,9 +240,8 @@ def flatness(base: Path) -> list[Row]:
 def _flat(what: str, per_row: dict[int, float]) -> Row:
     most, least = max(per_row, key=per_row.__getitem__), min(per_row, key=per_row.__getitem__)
     claim = f"{what}, s per 1e6 rows: dearest ({most:,} rows) over cheapest ({least:,})"
-    return at_most(
-        "time per row, 1e5 to 10 large files", claim, per_row[most] * 1e6, per_row[least] * 1e6, 1.3
-    )
+    dearest, cheapest = per_row[most] * 1e6, per_row[least] * 1e6
+    return at_most("time per row, 1e5 to 10 large files", claim, dearest, cheapest, FLAT)
 
 
 def mixed_jobs(base: Path) -> list[Row]:
@@ -257,14 +257,15 @@ def mixed_jobs(base: Path) -> list[Row]:
     G = np.cov(np.random.default_rng(0).standard_normal((2 * columns, columns)), rowvar=False)
     took = measure(
         {
-            "pass": lambda: moments_from(os.fspath(path), "y"),
+            "pass": lambda: moments_from(os.fspath(path), "y", threads=1),
             "read": lambda: read_csv_blocks(path),
-            "fit": lambda: fit_set(moments, alphas=ALPHAS),
-            "eigh": lambda: linalg.eigh(G, driver="evd"),
-        },
-        runs=2,
+            "dense": lambda: one_hot_syrk(ONE_HOT_ROWS),
+        }
     )
-    dense = once(lambda: one_hot_syrk(ONE_HOT_ROWS)) * MIX_ROWS / ONE_HOT_ROWS
+    took |= measure(
+        {"fit": lambda: fit_set(moments, alphas=ALPHAS), "eigh": lambda: linalg.eigh(G, driver="evd")}, runs=2
+    )
+    dense = took["dense"] * MIX_ROWS / ONE_HOT_ROWS
     job = f"{MIX_ROWS:,} x 30 CSV, 5 categories, 5 % missing"
     return [
         at_most(job, "pass over pure CSV read", took["pass"], took["read"], 1.5),

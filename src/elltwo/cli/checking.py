@@ -84,7 +84,7 @@ def check_pass(params: dict[str, Any]) -> None:
     from elltwo.tables.moments.foldrule import FoldRule
 
     FoldRule("hash", params.get("folds", 5))
-    Engine(threads=params.get("threads", 1), workers=params.get("workers", 0))
+    Engine(threads=params.get("threads"), workers=params.get("workers", 0))
     if params.get("memory_limit"):
         parse_bytes(params["memory_limit"])
     for text in params.get("features") or ():

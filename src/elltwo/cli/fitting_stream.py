@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from elltwo.cli.fitting import Asked, Fitted
 from elltwo.cli.fitting_moments import facts
 from elltwo.cli.watching import telling, watching
 from elltwo.cli.words import flag_of
 from elltwo.errors import UsageError
+
+if TYPE_CHECKING:
+    from elltwo.tables.reading.readers import Source
 
 NAMES = ("stream", "solver", "threads", "dask", "workers", "memory_limit", "second_pass", "features")
 
@@ -53,14 +56,16 @@ def fit_stream(data: str, targets: tuple[str, ...], table: dict[str, Any], asked
     """Fit from one pass over files; leave-one-out, the default for few numbers, takes a second one."""
     from elltwo.cli.reading import cap_of, date_uses
     from elltwo.scale.commands import fit_moments
+    from elltwo.tables.reading.readers import open_source
 
     options = {k: v for k, v in table.items() if k not in ("task", "date") and v}
     if dates := date_uses(table.get("date") or ()):
         options["dates"] = dates
-    _check_recipe(data, targets, options)
+    source = open_source(data, options.get("encoding", "utf-8"))  # once: standard input is gone afterwards
+    _check_recipe(source, targets, options)
     with watching(quiet) as watch:
         found = fit_moments(
-            data, list(targets), rule=asked.rule, alpha=asked.alpha, standardize=asked.standardize,
+            source, list(targets), rule=asked.rule, alpha=asked.alpha, standardize=asked.standardize,
             one_se=asked.one_se, folds=asked.folds, seed=asked.seed, contiguous=asked.ordered,
             max_levels=cap_of(table.get("recipe")), say=telling(quiet), watch=watch,
             **{n: run[n] for n in NAMES if n != "stream"}, **options,
@@ -68,7 +73,7 @@ def fit_stream(data: str, targets: tuple[str, ...], table: dict[str, Any], asked
     return facts(found, data, asked)
 
 
-def _check_recipe(data: str, targets: tuple[str, ...], options: dict[str, Any]) -> None:
+def _check_recipe(source: Source, targets: tuple[str, ...], options: dict[str, Any]) -> None:
     """Refuse a recipe that names columns which are not there, before a pass is spent on it."""
     from elltwo.tables.moments.choices import check_columns
     from elltwo.tables.plan import plan_columns
@@ -77,4 +82,4 @@ def _check_recipe(data: str, targets: tuple[str, ...], options: dict[str, Any]) 
     if recipe is None or not (recipe.imputes or recipe.merge or recipe.references):
         return
     about = ("weights", "group", "fold_column", "categorical", "drop", "na", "dates", "encoding")
-    check_columns(plan_columns(data, targets, **{k: options[k] for k in about if k in options}), recipe)
+    check_columns(plan_columns(source, targets, **{k: options[k] for k in about if k in options}), recipe)

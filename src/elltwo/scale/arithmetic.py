@@ -41,6 +41,7 @@ class Arithmetic:
     blocks : bytes of the rows in flight.
     fit : bytes of the matrices while folds are factored, when the rows are gone.
     block_rows : rows of a block.
+    threads : leaves at a time that ``blocks`` and ``nodes`` count.
     """
 
     columns: int
@@ -51,6 +52,7 @@ class Arithmetic:
     blocks: int
     fit: int
     block_rows: int = MOST_ROWS
+    threads: int = 1
 
     @property
     def bytes(self) -> int:
@@ -69,8 +71,7 @@ class Arithmetic:
         )
 
     def refuse_beyond(self, limit: int | None) -> None:
-        """UsageError if the limit (default: what the machine has free) is too small."""
-        limit = free_memory() if limit is None else limit
+        """UsageError if the limit is too small."""
         if limit is not None and self.bytes > limit:
             raise UsageError(
                 f"this pass does not fit into {_size(limit)}: {self.sentence}. Use fewer folds, --drop columns, "
@@ -89,9 +90,36 @@ def memory_arithmetic(plan: TablePlan, folds: int, threads: int = 1, derived: in
     per_thread += AHEAD_COPIES * 8 * width * decoded_ahead(rows, width) + READER_BYTES
     node, full = (folds * _stored(dense, each) for each in (guess, levels))
     nodes = 2 + threads if full > 64 * 2**20 else 14 + threads
-    return Arithmetic(
-        columns, folds, node, full, nodes, threads * per_thread, FIT_COPIES * 8 * columns**2, rows
-    )
+    fit = (FIT_COPIES + FOLD_COPIES * folds) * 8 * columns**2
+    return Arithmetic(columns, folds, node, full, nodes, threads * per_thread, fit, rows, threads)
+
+
+def affordable(
+    plan: TablePlan, folds: int, threads: int, derived: int, limit: int | None, fixed: bool
+) -> Arithmetic:
+    """The arithmetic of so many threads, or of fewer where memory is short and their number is not ``fixed``.
+
+    Raises
+    ------
+    UsageError
+        The limit (default: what the machine has free) is too small.
+    """
+    limit = free_memory() if limit is None else limit
+    found = memory_arithmetic(plan, folds, threads, derived)
+    while not fixed and found.threads > 1 and limit is not None and found.bytes > limit:
+        found = memory_arithmetic(plan, folds, found.threads - 1, derived)
+    found.refuse_beyond(limit)
+    return found
+
+
+def cores() -> int:
+    """Cores that this process may use: those it is bound to, or what its container is granted of them."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return bound if quota == "max" else max(1, min(bound, round(int(quota) / int(period))))
+    except (OSError, ValueError):
+        return bound  # no such limit here
 
 
 def _levels(plan: TablePlan, seen: bool) -> list[int]:

@@ -37,7 +37,7 @@ def stats_command(
     *,
     target: str | Sequence[str] | None = None,
     shard_of: str | None = None,
-    threads: int = 1,
+    threads: int | None = None,
     dask: str | None = None,
     workers: int = 0,
     resume: bool = True,
@@ -55,7 +55,7 @@ def stats_command(
         ``save_seconds``; with ``resume`` a pass that was killed is taken up from there.
     target : columns whose missing values leave a row out; any number may be the target later.
     shard_of : "3/16" for the third of sixteen shares.
-    threads, dask, workers : leaves at a time here; a scheduler's address; local Dask processes.
+    threads, dask, workers : leaves at a time here (default: one per core); a scheduler's address; local Dask processes.
     say : is told the plan's notes and the memory arithmetic before the pass.
     watch : is told the progress.
     options : ``on_error`` ("stop" or "retype"), and those of `job.plan_job`. Groups are always drawn by hash,

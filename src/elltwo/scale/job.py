@@ -11,7 +11,7 @@ import numpy as np
 from elltwo.errors import DataError, UsageError
 from elltwo.facts.derived import Derived
 from elltwo.facts.plan import TablePlan
-from elltwo.scale.arithmetic import Arithmetic, memory_arithmetic, parse_bytes
+from elltwo.scale.arithmetic import Arithmetic, affordable, cores, memory_arithmetic, parse_bytes
 from elltwo.scale.identity import file_card, job_id
 from elltwo.scale.leaves import Leaf, cut_leaves
 from elltwo.tables.columns.batches import Batcher
@@ -62,7 +62,7 @@ def plan_job(
     contiguous: bool = False,
     plan: TablePlan | None = None,
     memory_limit: int | str | None = None,
-    threads: int = 1,
+    threads: int | None = 1,
     features: Sequence[str] = (),
     mergeable: bool = False,
     **options: Any,
@@ -76,7 +76,8 @@ def plan_job(
     folds, seed, contiguous : see `FoldRule`; ``group=`` and ``fold_column=`` go before row numbers.
     plan : an earlier plan to use instead of making one.
     memory_limit : bytes, or text such as "4GB"; by default what the machine has free.
-    threads : leaves done at a time, which the memory arithmetic counts.
+    threads : leaves done at a time, which the memory arithmetic counts; None for one per core, or fewer where memory
+        is short.
     features : columns to make from columns; see `elltwo.tables.columns.derived`.
     mergeable : will other data be merged later? Then groups are drawn by hash even where rows are few, as theirs
         will be; else few rows have balanced groups, as in memory.
@@ -98,9 +99,12 @@ def plan_job(
     opened, pieces = numbered(opened, plan, whole=contiguous)
     rows = None if any(p.rows is None for p in pieces) else sum(p.rows or 0 for p in pieces)
     rule = choose_rule(opened, plan, folds, seed, contiguous, rows, mergeable)
-    arithmetic = memory_arithmetic(plan, rule.k, threads, sum(len(d.names) for d in derived))
-    arithmetic.refuse_beyond(parse_bytes(memory_limit) if isinstance(memory_limit, str) else memory_limit)
-    leaves = cut_leaves(pieces, arithmetic.node, arithmetic.block_rows)
+    made = sum(len(d.names) for d in derived)
+    bare = memory_arithmetic(plan, rule.k, derived=made)
+    leaves = cut_leaves(pieces, bare.node, bare.block_rows)
+    limit = parse_bytes(memory_limit) if isinstance(memory_limit, str) else memory_limit
+    at_once = min(cores(), len(leaves)) if threads is None else threads
+    arithmetic = affordable(plan, rule.k, at_once, made, limit, fixed=threads is not None)
     held = {t.path: t.data for t in opened.texts}
     files = tuple(file_card(f, held.get(f.path)) for f in opened.files)
     card = JobCard(

@@ -192,7 +192,7 @@ class Counter:
 
 def in_order(work: Callable[[Leaf], T], leaves: list[Leaf], threads: int) -> Iterator[tuple[Leaf, T]]:
     """Leaves with what was made of each, in order; with threads a few are done ahead."""
-    if threads <= 1:
+    if threads <= 1 or len(leaves) == 1:
         with kept_open():
             for leaf in leaves:
                 yield leaf, work(leaf)

@@ -34,12 +34,13 @@ class Engine:
 
     Attributes
     ----------
-    threads : leaves at a time on this machine. dask : a scheduler's address. workers : local Dask processes.
+    threads : leaves at a time on this machine; None for one per core. dask : a scheduler's address.
+    workers : local Dask processes.
     say : is told the plan's notes and the memory arithmetic before the pass. watch : is told the progress.
     checkpoint : a moments file that keeps what is done (on this machine), written every ``save_seconds``.
     """
 
-    threads: int = 1
+    threads: int | None = None
     dask: str | None = None
     workers: int = 0
     say: Say | None = None
@@ -48,7 +49,7 @@ class Engine:
     save_seconds: float = SAVE_SECONDS
 
     def __post_init__(self) -> None:
-        if self.threads < 1:
+        if self.threads is not None and self.threads < 1:
             raise UsageError(f"--threads {self.threads}: at least one part is read at a time; give 1 or more")
         if self.workers < 0:
             raise UsageError(f"--workers {self.workers}: give a number of processes, or leave it out")
@@ -65,7 +66,7 @@ class Engine:
 
             return run_on_dask(job, leaves, address=self.dask, workers=self.workers or 2, watch=self.watch)
         return run_job(
-            job, leaves, threads=self.threads, checkpoint=self.checkpoint, save_seconds=self.save_seconds,
+            job, leaves, threads=job.arithmetic.threads, checkpoint=self.checkpoint, save_seconds=self.save_seconds,
             watch=self.watch,
         )  # fmt: skip
 
@@ -85,7 +86,7 @@ class Engine:
 
             workers, watch = self.workers or 2, self.watch
             return again_on_dask(job, work, what, merge, address=self.dask, workers=workers, watch=watch)
-        return pass_again(job, work, what, merge, self.threads, self.watch)
+        return pass_again(job, work, what, merge, job.arithmetic.threads, self.watch)
 
     def announce_count(self, source: Source) -> None:
         """Say that text is counted first, where that takes longer than a moment."""
@@ -141,7 +142,7 @@ def run_source(
     opened = open_source(source, options.get("encoding") or "utf-8")
     engine.announce_count(opened)
     while True:
-        job = plan_job(opened, target, threads=engine.threads, plan=plan, **options)
+        job = plan_job(opened, target, threads=1 if engine.far else engine.threads, plan=plan, **options)
         engine.announce(job)
         leaves = job.leaves if shard_of is None else shard(job, *parse_shard(shard_of))
         try:

@@ -41,4 +41,4 @@ class Sweeper:
             dense, directions = look.map.dense.shape
             per_row = 2 * directions * (dense + 2 * BASIS + 4) + 4 * BASIS * look.alphas.size - dense**2
             flops += max(per_row, 0) * look.map.rotated.spectrum.shape[0]
-        return self.seconds + flops / FLOPS / max(self.engine.workers, self.engine.threads)
+        return self.seconds + flops / FLOPS / max(self.engine.workers, self.job.arithmetic.threads)

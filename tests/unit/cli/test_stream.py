@@ -120,12 +120,13 @@ def test_processes_give_the_same_fit_with_both_solvers(capsys, folder):
     assert qr["outputs"] == alone["outputs"]
 
 
-def test_standard_input_streams(capsys, folder, monkeypatch):
+@pytest.mark.parametrize("recipe", [(), ("--impute", "a=0")])
+def test_standard_input_streams(capsys, folder, monkeypatch, recipe):
     for name in ("t.csv", "t.parquet"):
         piped = io.TextIOWrapper(io.BytesIO((folder / name).read_bytes()))
         monkeypatch.setattr(sys, "stdin", piped)
-        found = fitted(capsys, "-", "--stream", "-t", "y", "--drop", "site")
-        same(found, fitted(capsys, folder / name, "--stream", "-t", "y", "--drop", "site"))
+        found = fitted(capsys, "-", "--stream", "-t", "y", "--drop", "site", *recipe)
+        same(found, fitted(capsys, folder / name, "--stream", "-t", "y", "--drop", "site", *recipe))
 
 
 def test_model_and_report_of_a_stream_predict_as_any_other(capsys, folder, tmp_path):

@@ -133,6 +133,23 @@ def test_too_little_memory_is_refused_beforehand_with_the_arithmetic(parquet):
         plan_job(parquet, "y", memory_limit=10**6)
 
 
+def test_a_pass_takes_every_core_that_memory_allows_and_its_bits_do_not_tell(parquet, monkeypatch):
+    monkeypatch.setattr("elltwo.scale.job.cores", lambda: 3)
+    job = plan_job(parquet, "y", threads=None)
+    assert job.arithmetic.threads == 3
+    two = plan_job(parquet, "y", threads=2)
+    limit = (two.arithmetic.bytes + job.arithmetic.bytes) // 2
+    assert plan_job(parquet, "y", threads=None, memory_limit=limit).arithmetic == two.arithmetic
+    with pytest.raises(UsageError, match="does not fit"):
+        plan_job(parquet, "y", threads=3, memory_limit=limit)
+    with pytest.raises(UsageError, match="does not fit"):
+        plan_job(parquet, "y", threads=None, memory_limit=1000)
+    fits = [fit_moments(parquet, "y", alphas=[1.0, 10.0], threads=threads) for threads in (None, 1)]
+    np.testing.assert_array_equal(fits[0].coef, fits[1].coef)
+    monkeypatch.setattr("elltwo.scale.job.cores", lambda: 1000)
+    assert plan_job(parquet, "y", threads=None).arithmetic.threads == len(job.leaves)
+
+
 def test_the_arithmetic_is_an_upper_bound_on_what_is_kept(parquet):
     job = plan_job(parquet, "y")
     assert run_job(job).total().nbytes <= job.arithmetic.node

@@ -100,7 +100,7 @@ STREAM = (
                  help="One pass in little memory; the default for files too large for it."),
     click.option("--solver", type=click.Choice(["gram", "qr"]), default="gram", show_default=True,
                  help="qr: a second pass, for strengths near zero (streams only)."),
-    click.option("--threads", default=1, show_default=True, help="Parts read at a time (streams only)."),
+    click.option("--threads", type=int, help="Parts read at a time (streams only).  [default: one per core]"),
     click.option("--dask", metavar="ADDRESS", help="Stream on a Dask cluster."),
     click.option("--workers", default=0, help="Stream on so many Dask processes here."),
     click.option("--memory-limit", metavar="SIZE", help="Refuse a stream that needs more, e.g. 4GB."),
@@ -151,7 +151,7 @@ def reproduce(data: str, params: dict[str, Any]) -> str:
 
 
 DEFAULTS = {("rule", "auto"), ("folds", 5), ("seed", 0), ("task", "regress"), ("encoding", "utf-8"), ("solver", "gram"),
-            ("threads", 1), ("workers", 0), ("on_error", "stop"), ("missing_level", "column"),
+            ("workers", 0), ("on_error", "stop"), ("missing_level", "column"),
             ("min_count", 0.0)}  # fmt: skip
 
 

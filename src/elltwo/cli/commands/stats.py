@@ -53,7 +53,7 @@ cross-validate; shards and new data merge (elltwo merge), and elltwo fit reads t
 )
 @click.option("--memory-limit", metavar="SIZE", help="Refuse a pass that needs more, e.g. 4GB.")
 @click.option("--encoding", default="utf-8", show_default=True, help="Encoding of text files.")
-@click.option("--threads", default=1, show_default=True, help="Parts read at a time.")
+@click.option("--threads", type=int, help="Parts read at a time.  [default: one per core]")
 @click.option("--dask", metavar="ADDRESS", help="Scheduler of a Dask cluster.")
 @click.option("--workers", default=0, help="Dask processes on this machine.")
 @click.option("--restart", is_flag=True, help="Do not take up an unfinished pass.")
