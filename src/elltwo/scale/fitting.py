@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from importlib import import_module
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from elltwo.errors import DataError, UsageError
 from elltwo.factoring.gram import factor_moments
 from elltwo.facts.derived import Derived
-from elltwo.facts.finding import Finding
 from elltwo.facts.moments import DesignMoments
 from elltwo.facts.plan import ColumnPlan, TablePlan
 from elltwo.facts.problem import Penalty
 from elltwo.facts.rotated import Fold, Rotated
-from elltwo.facts.seen import SeenRows
 from elltwo.facts.selection import Selection
 from elltwo.facts.solution import Solution
-from elltwo.facts.spectrum import Origin, Spectrum
+from elltwo.facts.spectrum import Origin
 from elltwo.scale.exact import triangle_folds, triangle_rotated
 from elltwo.scale.folding import Folding, refuse_empty_folds
 from elltwo.scale.leaving import (
@@ -32,13 +28,12 @@ from elltwo.scale.leaving import (
     outer_folds,
 )
 from elltwo.scale.looking import RowMap
+from elltwo.scale.momentfit import MomentFit
 from elltwo.scale.predicting import Effects
-from elltwo.scale.telling import findings_of, report_of
-from elltwo.selecting.nested import Nested, few_numbers
+from elltwo.selecting.nested import few_numbers
 from elltwo.selecting.registry import find_rule
 from elltwo.selecting.select import select
 from elltwo.shrinking.path import shrink
-from elltwo.tables.columns.batches import Batcher
 from elltwo.tables.moments.choices import asked_of, become
 from elltwo.tables.moments.design import DesignMap, design_map
 from elltwo.tables.moments.foldrule import FoldRule
@@ -48,99 +43,6 @@ from elltwo.tables.moments.recipe import Recipe
 from elltwo.tables.moments.sets import MomentSet
 from elltwo.tables.moments.transform import assemble, mapped, target_positions
 from elltwo.tables.moments.triangles import Triangles
-from elltwo.tables.read import iter_batches
-
-
-@dataclass(frozen=True)
-class MomentFit:
-    """The facts of a fit made from moments; the same objects that a fit in memory keeps.
-
-    Attributes
-    ----------
-    plan : settled; predicts on new tables.
-    names : p names of the design's columns.
-    rotated, selection, solution : as in memory; the row side of the spectrum is absent.
-    folds : training folds, or None without folds.
-    design : moments of the design and the targets over all rows.
-    map : how the design came from the stored columns, imputed values included.
-    rule : which fold a row was in.
-    rows, left_out : rows used, and rows left out because a target was missing.
-    effects : what each column of a row adds to its predictions.
-    notes : sentences about what was done.
-    folding : what the folds were made of; nested ones are made of it too.
-    looked : rows that a second pass kept, at the chosen λ; None without one.
-    honest : the error of choosing λ by leave-one-out, where rows are so few that it was done again in every fold.
-    penalty, one_se : as they were asked for.
-    """
-
-    plan: TablePlan
-    names: tuple[str, ...]
-    rotated: Rotated
-    selection: Selection | None
-    solution: Solution
-    folds: list[Fold] | None
-    design: DesignMoments
-    map: DesignMap
-    rule: FoldRule
-    rows: int
-    left_out: int
-    effects: Effects = field(repr=False)
-    notes: tuple[str, ...] = ()
-    folding: Folding | None = field(default=None, repr=False)
-    looked: SeenRows | None = field(default=None, repr=False)
-    honest: Nested | None = field(default=None, repr=False)
-    penalty: Penalty = field(default_factory=Penalty, repr=False)
-    one_se: bool = False
-
-    @property
-    def spectrum(self) -> Spectrum:
-        return self.rotated.spectrum
-
-    @property
-    def coef(self) -> np.ndarray:
-        """(p, t)."""
-        return self.solution.coef
-
-    @property
-    def intercept(self) -> np.ndarray:
-        """(t,)."""
-        return self.solution.intercept
-
-    def predict(self, source: object) -> np.ndarray:
-        """(n, t) predictions for every row of a table, read in little memory."""
-        batcher = Batcher(self.plan, "grow", targets=False, helpers=False)
-        found = [self.effects.predict(batch) for batch in iter_batches(source, self.plan, batcher=batcher)]
-        return np.concatenate(found) if found else np.empty((0, self.coef.shape[1]))
-
-    def findings(self, which: int = 0) -> tuple[Finding, ...]:
-        """What a person should know about target ``which``: codes, numbers, thresholds, sentences, remedies."""
-        return findings_of(self, which)
-
-    def write_report(self, path: str | os.PathLike[str], which: int = 0, honest: bool = True) -> None:
-        """Write the report of this fit: one HTML file, whole or not at all.
-
-        Parameters
-        ----------
-        path : where to.
-        which : which of several targets.
-        honest : also measure the error of the whole procedure by nested folds, from the same moments.
-
-        Raises
-        ------
-        OutputError : the file cannot be written.
-        """
-        import_module("elltwo.reporting").write_html(report_of(self, which, honest), path)
-
-    @property
-    def means(self) -> np.ndarray:
-        """(p,) weighted means of the design's columns."""
-        return self.design.mean_x
-
-    @property
-    def scales(self) -> np.ndarray:
-        """(p,) standard deviations (1/n) of the design's columns."""
-        w, first = self.design.weight, self.design.first_x
-        return np.sqrt(np.maximum(np.diagonal(self.design.xx) / w - (first / w) ** 2, 0.0))
 
 
 def fit_set(
@@ -184,56 +86,76 @@ def fit_set(
     UsageError
         A rule that needs rows; the message names those that work.
     """
+    penalty = penalty or Penalty(standardize=standardize)
+    made = _designed(moments, target, drop, recipe or Recipe(), penalty, intercept)
+    m, folding = made.folding.m, made.folding
+    rotated, folds = _factored(made, None if triangles is None else triangles(m))
+    few = few_numbers(m.count, len(made.map.features))
+    rule = _settled_rule(rule, few and sweep is not None)
+    points = None if alphas is None else np.asarray(alphas, dtype=float)
+    by_loo = rule == "loo" and alpha is None and sweep is not None
+    seen = (
+        Seen(RowMap.of(m, made.map, rotated, folding.targets), sweep)
+        if sweep is not None and (by_loo or second_pass)
+        else None
+    )
+    outer: list[Outer] = []
+    selection: Selection | None = None
+    if by_loo and seen is not None:
+        outer = outer_folds(folding, seen.sweep) if folds and few and triangles is None else []
+        look_together([seen, *(part.seen for part in outer)], points)
+        selection = seen.choose(points, one_se, folds)
+    elif alpha is None:
+        selection = select(
+            rotated, rule or ("kfold" if folds else "gcv"), folds=folds, alphas=points, one_se=one_se
+        )
+    solution = shrink(rotated, np.full(len(folding.targets), alpha) if selection is None else selection.alpha)
+    return MomentFit(
+        plan=made.plan, names=made.map.names, rotated=rotated, selection=selection, solution=solution, folds=folds,
+        design=made.whole, map=made.map, rule=moments.rule, rows=m.count, left_out=m.left_out,
+        effects=Effects.of(m, made.plan, made.map, solution.coef, solution.intercept),
+        folding=folding if folds and triangles is None else None,
+        looked=None if seen is None else seen.facts(solution.alpha),
+        honest=honest_error(outer, points, one_se) if outer else None,
+        penalty=penalty, one_se=one_se, notes=_notes(made, moments.rule, rotated, solution),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Designed:
+    """Moments after preprocessing.
+
+    Attributes
+    ----------
+    plan : settled. folding : what folds are made of. map : from stored columns to the design.
+    whole : moments of the design and the targets over all rows.
+    """
+
+    plan: TablePlan
+    folding: Folding
+    map: DesignMap
+    whole: DesignMoments
+
+
+def _designed(
+    moments: MomentSet,
+    target: str | Sequence[str] | None,
+    drop: Sequence[str],
+    recipe: Recipe,
+    penalty: Penalty,
+    intercept: bool,
+) -> _Designed:
+    """The design that all rows ask for, and what their folds will be made of."""
     m = moments.total()
-    recipe = recipe or Recipe()
     plan = asked_of(settle_plan(m, retarget(moments.plan, m, target, drop)), recipe)
     positions = tuple(target_positions(m, [c.name for c in plan.targets]))
     derived = tuple(d for d in moments.derived if set(d.columns) <= set(plan.number_names))
-    penalty = penalty or Penalty(standardize=standardize)
     folding = Folding(m, recipe, plan_sources(m, plan, recipe.drop, derived), positions, penalty, intercept)
     G = assemble(m)
     design = design_map(m, G, recipe, folding.sources)
     plan = become(replace(plan, derived=tuple(_imputed(d, design) for d in derived)), design, recipe)
     whole = mapped(m, G, m.count, design, positions, np.ones(len(design.features), dtype=bool))
-    rotated, folds = _factored(folding, design, whole, None if triangles is None else triangles(m))
-    few = few_numbers(m.count, len(design.features))
-    rule = _settled_rule(rule, few and sweep is not None)
-    by_loo = rule == "loo" and alpha is None and sweep is not None
-    seen = (
-        Seen(RowMap.of(m, design, rotated, positions), sweep)
-        if sweep is not None and (by_loo or second_pass)
-        else None
-    )
-    points = None if alphas is None else np.asarray(alphas, dtype=float)
-    outer: list[Outer] = []
-    if by_loo and seen is not None:
-        outer = outer_folds(folding, seen.sweep) if folds and few and triangles is None else []
-        look_together([seen, *(part.seen for part in outer)], points)
-        selection: Selection | None = seen.choose(points, one_se, folds)
-    else:
-        selection = None if alpha is not None else _selected(rotated, folds, rule, points, one_se)
-    solution = shrink(rotated, np.full(len(positions), alpha) if selection is None else selection.alpha)
-    made = [d.sentence for d in derived]
-    return MomentFit(
-        plan=plan,
-        names=design.names,
-        rotated=rotated,
-        selection=selection,
-        solution=solution,
-        folds=folds,
-        design=whole,
-        map=design,
-        rule=moments.rule,
-        rows=m.count,
-        left_out=m.left_out,
-        effects=Effects.of(m, plan, design, solution.coef, solution.intercept),
-        folding=folding if folds and triangles is None else None,
-        looked=None if seen is None else seen.facts(solution.alpha),
-        honest=honest_error(outer, points, one_se) if outer else None,
-        penalty=penalty,
-        one_se=one_se,
-        notes=tuple(dict.fromkeys((*_notes(m, moments.rule, rotated, solution), *plan.notes, *made))),
-    )
+    return _Designed(plan, folding, design, whole)
 
 
 def _imputed(d: Derived, design: DesignMap) -> Derived:
@@ -241,18 +163,17 @@ def _imputed(d: Derived, design: DesignMap) -> Derived:
     return replace(d, impute=tuple(design.impute[name] for name in d.names))
 
 
-def _factored(
-    folding: Folding, design: DesignMap, whole: DesignMoments, R: Triangles | None
-) -> tuple[Rotated, list[Fold] | None]:
+def _factored(made: _Designed, R: Triangles | None) -> tuple[Rotated, list[Fold] | None]:
     """The spectrum of all rows and those of the training folds, from the Gram matrices or from triangles."""
+    folding = made.folding
     m, penalty, intercept = folding.m, folding.penalty, folding.intercept
     if m.folds > 1:
         refuse_empty_folds(m)
     if R is None:
         origin = Origin("moments", f"one pass over {m.count:,} rows kept their moments", squared=True)
-        rotated = factor_moments(whole, penalty, intercept, origin)
+        rotated = factor_moments(made.whole, penalty, intercept, origin)
         return rotated, folding.folds() if m.folds > 1 else None
-    rotated = triangle_rotated(R, m, design, folding.targets, penalty, intercept)
+    rotated = triangle_rotated(R, m, made.map, folding.targets, penalty, intercept)
     if m.folds == 1:
         return rotated, None
     return rotated, triangle_folds(R, m, folding.recipe, folding.sources, folding.targets, penalty, intercept)
@@ -263,12 +184,6 @@ def _settled_rule(rule: str | None, rows: bool) -> str | None:
     if rule == "auto":
         return "loo" if rows else None
     return rule if rule is None else find_rule(rule).name
-
-
-def _selected(
-    rotated: Rotated, folds: list[Fold] | None, rule: str | None, points: np.ndarray | None, one_se: bool
-) -> Selection:
-    return select(rotated, rule or ("kfold" if folds else "gcv"), folds=folds, alphas=points, one_se=one_se)
 
 
 def retarget(
@@ -295,7 +210,9 @@ def retarget(
     return replace(plan, columns=columns, targets=targets)
 
 
-def _notes(m: MixedMoments, rule: FoldRule, rotated: Rotated, solution: Solution) -> tuple[str, ...]:
+def _notes(made: _Designed, rule: FoldRule, rotated: Rotated, solution: Solution) -> tuple[str, ...]:
+    """Sentences about rows, folds, levels and digits, then those of the plan."""
+    m = made.folding.m
     redone = "; preprocessing was redone in every training fold" if m.folds > 1 else ""
     notes = [f"{m.count:,} rows; {rule.sentence}{redone}"]
     if m.left_out:
@@ -312,4 +229,4 @@ def _notes(m: MixedMoments, rule: FoldRule, rotated: Rotated, solution: Solution
         notes.append(
             f"about {solution.digits:.0f} digits of the coefficients are right at this lambda: use {worth}"
         )
-    return tuple(notes)
+    return tuple(dict.fromkeys((*notes, *made.plan.notes, *(d.sentence for d in made.plan.derived))))

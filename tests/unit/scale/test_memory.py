@@ -91,3 +91,10 @@ def test_levels_of_the_sample_are_announced_and_more_where_it_met_many_once(tmp_
     plain = TablePlan.from_json(known.plan.to_json())
     assert memory_arithmetic(plain, 5) == known.arithmetic
     assert LEVELS_GUESS < 400
+
+
+def test_the_fit_keeps_two_matrices_of_every_fold_beside_those_of_one():
+    plan = plan_job(numbers(300), "y").plan
+    two, ten = (memory_arithmetic(plan, folds) for folds in (2, 10))
+    assert ten.fit - two.fit == 8 * 2 * 8 * two.columns**2
+    assert two.bytes >= two.full + two.fit
