@@ -36,7 +36,7 @@ def honest_of(fit: MomentFit) -> Honest:
         why = "triangles were streamed, which are not made again without each part"
     elif p > MOST_NESTED and chosen is not None:
         K = len(fit.folds)
-        more = f"{K * (K - 1) + K} more eigenproblems of {p:,} columns"
+        more = f"{K * (K + 1)} more eigenproblems of {p:,} columns"
         why = f"choosing it again without each part takes {more}, which is done up to {MOST_NESTED}"
     else:
         rule = "given" if chosen is None else "kfold" if chosen.rule == "loo" else chosen.rule
