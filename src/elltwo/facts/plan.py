@@ -7,7 +7,6 @@ It is stored in model files, which come from anywhere: loading checks every fiel
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -15,15 +14,19 @@ from typing import Any
 
 from elltwo.errors import DataError
 from elltwo.facts.derived import Derived, derived_record
+from elltwo.facts.plansound import column_is_sound, plan_is_sound, refuse
 from elltwo.facts.strict import READERS, Malformed, record, several, text
 
 VERSION = 1
-KINDS = ("number", "boolean", "category", "date", "dropped")
-DATE_PARTS = ("days", "year", "month", "day", "weekday", "hour")
-TASKS = ("regress", "classify")
 LONGEST = 512 * 2**20  # bytes of JSON
 # Fields that JSON leaves out where they say nothing: what was written before there were any can be read.
-LATER: dict[str, Any] = {"indicator": True, "merged": (), "missing_as": None, "constant": False, "expected": 0}
+LATER: dict[str, Any] = {
+    "indicator": True,
+    "merged": (),
+    "missing_as": None,
+    "constant": False,
+    "expected": 0,
+}
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class ColumnPlan:
     expected: int = 0
 
     def __post_init__(self) -> None:
-        _column_is_sound(self)
+        column_is_sound(self)
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -162,7 +165,7 @@ class TablePlan:
     derived: tuple[Derived, ...] = ()
 
     def __post_init__(self) -> None:
-        _plan_is_sound(self)
+        plan_is_sound(self)
 
     @property
     def target(self) -> ColumnPlan | None:
@@ -261,63 +264,6 @@ class TablePlan:
         return _load_plan(data)
 
 
-def _refuse(what: str) -> DataError:
-    return DataError(f"this column plan cannot be used: {what}; make it again with `elltwo fit`")
-
-
-def _column_is_sound(c: ColumnPlan) -> None:
-    where = f"column {c.name!r}"
-    if c.kind not in KINDS:
-        raise _refuse(f"{where} has kind {c.kind!r}, which is none of {', '.join(KINDS)}")
-    if len(set(c.levels)) != len(c.levels):
-        raise _refuse(f"{where} repeats a level")
-    if c.reference is not None and c.reference not in c.levels:
-        raise _refuse(f"the reference level {c.reference!r} of {where} is not among its levels")
-    if (c.levels or c.other) and c.kind not in ("category", "dropped"):
-        raise _refuse(f"{where} has levels but is a {c.kind}")
-    if bool(c.parts) != (c.kind == "date") or any(p not in DATE_PARTS for p in c.parts):
-        raise _refuse(f"{where} is a {c.kind} with date parts {c.parts}")
-    if len(set(c.parts)) != len(c.parts):
-        raise _refuse(f"{where} repeats a date part")
-    if c.impute and len(c.impute) != len(c.numbers):
-        raise _refuse(f"{where} has {len(c.impute)} values for the gaps of {len(c.numbers)} numbers")
-    if not all(math.isfinite(v) for v in c.impute):
-        raise _refuse(f"a value for the gaps of {where} is not finite")
-    _joins_are_sound(c, where)
-
-
-def _joins_are_sound(c: ColumnPlan, where: str) -> None:
-    """Every level that others count as is a level, and counts as itself."""
-    if not c.merged and c.missing_as is None:
-        return
-    joined = c.joins
-    for level in (*joined, *joined.values(), *filter(None, (c.missing_as,))):
-        if level not in c.levels:
-            raise _refuse(f"level {level!r} that {where} joins is not among its levels")
-    if len(joined) < len(c.merged) or any(c.counts_as(level) in joined for level in c.levels):
-        raise _refuse(f"a level of {where} joins one that joins another")
-    if c.reference in joined or c.missing_as in joined:
-        raise _refuse(f"a level of {where} that stands for others joins another")
-
-
-def _plan_is_sound(plan: TablePlan) -> None:
-    if plan.task not in TASKS:
-        raise _refuse(f"its task is {plan.task!r}, which is none of {', '.join(TASKS)}")
-    names = [c.name for c in (*plan.columns, *plan.targets)]
-    features = plan.feature_names
-    for kind, listed in (("column", names), ("feature", features)):
-        seen: set[str] = set()
-        for name in listed:
-            if name in seen:
-                raise DataError(f"two {kind}s are named {name!r}: rename one of them")
-            seen.add(name)
-    for d in plan.derived:
-        if not set(d.columns) <= set(plan.number_names):
-            raise _refuse(f"{d.names[0]!r} is made of columns that it does not use")
-    if plan.max_levels < 2:
-        raise _refuse(f"max_levels is {plan.max_levels}, and a category needs two")
-
-
 def _pair(value: object, where: str) -> tuple[str, str]:
     found = several(text)(value, where)
     if len(found) != 2:
@@ -339,11 +285,11 @@ _READERS = {
 
 def _load_plan(data: object) -> TablePlan:
     if not isinstance(data, Mapping) or "version" not in data:
-        raise _refuse("it has no version")
+        raise refuse("it has no version")
     if type(data["version"]) is not int or data["version"] != VERSION:
-        raise _refuse(f"it has version {data['version']!r} and this elltwo reads version {VERSION}")
+        raise refuse(f"it has version {data['version']!r} and this elltwo reads version {VERSION}")
     rest = {"derived": [], **{k: v for k, v in data.items() if k != "version"}}
     try:
         return record(TablePlan, rest, "plan", _READERS)
     except Malformed as error:
-        raise _refuse(str(error)) from None
+        raise refuse(str(error)) from None

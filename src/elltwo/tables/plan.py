@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from elltwo.errors import BadValue, DataError, UsageError, unknown_option
-from elltwo.facts.plan import TASKS, ColumnPlan, TablePlan
+from elltwo.facts.plan import ColumnPlan, TablePlan
+from elltwo.facts.plansound import TASKS
 from elltwo.tables.columns.judge import judge_column, judge_target
 from elltwo.tables.columns.settle import settle_table
 from elltwo.tables.missing import spellings
