@@ -51,7 +51,7 @@ def fit_moments_file(data: str, targets: tuple[str, ...], table: dict[str, Any],
 
 def facts(found: Any, data: str, asked: Asked) -> Fitted:
     """All facts of a fit made from moments."""
-    from elltwo.scale.telling import honest_of
+    from elltwo.scale.fits.telling import honest_of
     from elltwo.shrinking.path import shrink
 
     d = found.design

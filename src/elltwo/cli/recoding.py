@@ -9,7 +9,7 @@ import numpy as np
 
 from elltwo.facts.problem import Problem
 from elltwo.facts.rotated import Fold
-from elltwo.scale.folding import Folding, refuse_empty_folds
+from elltwo.scale.fits.folding import Folding, refuse_empty_folds
 from elltwo.selecting.nested import Nested
 from elltwo.tables.moments.resident import Resident
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from elltwo.errors import UsageError, unknown_option
+from elltwo.scale.fits.leaving import Sweep
 from elltwo.scale.fitting import MomentFit, fit_set
-from elltwo.scale.leaving import Sweep
 from elltwo.scale.passing import SAVE_SECONDS, Watch
 from elltwo.scale.running import Engine, Say, parse_shard, run_source
 from elltwo.scale.sweeping import Sweeper

@@ -18,8 +18,8 @@ from elltwo.facts.selection import Selection
 from elltwo.facts.solution import Solution
 from elltwo.facts.spectrum import Origin
 from elltwo.scale.exact import triangle_folds, triangle_rotated
-from elltwo.scale.folding import Folding, refuse_empty_folds
-from elltwo.scale.leaving import (
+from elltwo.scale.fits.folding import Folding, refuse_empty_folds
+from elltwo.scale.fits.leaving import (
     Outer,
     Seen,
     Sweep,
@@ -27,9 +27,9 @@ from elltwo.scale.leaving import (
     look_together,
     outer_folds,
 )
+from elltwo.scale.fits.momentfit import MomentFit
+from elltwo.scale.fits.predicting import Effects
 from elltwo.scale.looking import RowMap
-from elltwo.scale.momentfit import MomentFit
-from elltwo.scale.predicting import Effects
 from elltwo.selecting.nested import few_numbers
 from elltwo.selecting.registry import find_rule
 from elltwo.selecting.select import select

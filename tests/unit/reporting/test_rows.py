@@ -16,7 +16,7 @@ from elltwo.cli.main import main
 from elltwo.reporting.figures import leverages, residuals
 from elltwo.reporting.parts.rows import DRAWN, NOTABLE, RowSample, row_points, rows_at_hand
 from elltwo.scale.commands import fit_moments
-from elltwo.scale.telling import report_of
+from elltwo.scale.fits.telling import report_of
 from elltwo.tables.datasets import dataset
 
 

@@ -12,7 +12,7 @@ from elltwo.errors import DataError, UsageError
 from elltwo.factoring.choose import factor
 from elltwo.facts.problem import Penalty, Problem
 from elltwo.scale.commands import fit_moments, moments_from
-from elltwo.scale.leaving import Seen
+from elltwo.scale.fits.leaving import Seen
 from elltwo.scale.looking import SAMPLE, STRONGEST, RowMap, leaf_looked, merge_looked
 from elltwo.scale.running import Engine, run_source
 from elltwo.selecting.loo import leverages, loo, loo_residuals

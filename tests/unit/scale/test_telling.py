@@ -8,9 +8,9 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import cross_val_predict
 
 from elltwo.cli.main import main
-from elltwo.scale import telling
 from elltwo.scale.commands import fit_moments, moments_from
-from elltwo.scale.telling import honest_of
+from elltwo.scale.fits import telling
+from elltwo.scale.fits.telling import honest_of
 from elltwo.tables.folds import fold_ids
 from scale_files import frame
 
@@ -25,7 +25,10 @@ def test_too_many_columns_are_said_with_the_reason_in_python_terminal_and_page(t
     fit = fit_moments(tmp_path / "t.parquet", "y", rule="kfold")
     found = honest_of(fit)
     assert found.nested is None
-    assert "looks slightly too good: choosing it again without each part takes 30 more eigenproblems" in found.because
+    assert (
+        "looks slightly too good: choosing it again without each part takes 30 more eigenproblems"
+        in found.because
+    )
     fit.write_report(tmp_path / "python.html")
     words = ["fit", str(tmp_path / "t.parquet"), "-t", "y", "--stream", "--rule", "kfold", "-q"]
     assert main([*words, "--report", str(tmp_path / "terminal.html")]) == 0

@@ -17,9 +17,9 @@ from elltwo.facts.seen import SeenRows
 from elltwo.facts.selection import Selection
 from elltwo.facts.solution import Solution
 from elltwo.facts.spectrum import Spectrum
-from elltwo.scale.folding import Folding
-from elltwo.scale.predicting import Effects
-from elltwo.scale.telling import findings_of, report_of
+from elltwo.scale.fits.folding import Folding
+from elltwo.scale.fits.predicting import Effects
+from elltwo.scale.fits.telling import findings_of, report_of
 from elltwo.selecting.nested import Nested
 from elltwo.tables.columns.batches import Batcher
 from elltwo.tables.moments.design import DesignMap

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from elltwo.selecting.nested import Nested
 
 if TYPE_CHECKING:
-    from elltwo.scale.momentfit import MomentFit
+    from elltwo.scale.fits.momentfit import MomentFit
 
 MOST_NESTED = 600  # columns up to which K² more eigenproblems buy an honest error
 

@@ -11,7 +11,7 @@ from elltwo.factoring.gram import factor_moments
 from elltwo.facts.rotated import Fold
 from elltwo.facts.seen import SeenRows
 from elltwo.facts.selection import Selection
-from elltwo.scale.folding import Folding, live_penalty
+from elltwo.scale.fits.folding import Folding, live_penalty
 from elltwo.scale.looking import SAMPLE, STRONGEST, KeptRows, Look, Looked, RowMap
 from elltwo.selecting.criteria import gcv
 from elltwo.selecting.loo import leverages, loo_residuals
