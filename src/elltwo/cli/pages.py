@@ -178,6 +178,7 @@ per level, and one for its gaps. Anything else is said:
 | no 0/1 columns beside numbers | `--no-indicators` | `add_indicator=False` |
 | a missing category is the most frequent level; none | `--missing-level mode`, `zeros` | `strategy="most_frequent"` |
 | two levels are one, old or new | `--merge town:Bern=Swiss --merge town:Genf=Swiss` | |
+| a level has no column of its own | `--merge 'town:Bern=(other)'` | |
 | at most 20 levels of their own, the others together | `--max-levels 20` | `max_categories=21` |
 | levels on fewer than 50 rows together | `--min-count 50` | `min_frequency=50` |
 | a column for every level; none for the first; none for Bern | `--reference none`, `first`, `town=Bern` | `drop` |

@@ -206,3 +206,22 @@ def test_a_table_of_more_columns_than_rows_goes_by_rows_to_the_answer_of_moments
     assert one["strength"]["value"] == pytest.approx(two["strength"]["value"], rel=1e-6)
     for name in ("rmse", "rmse_mean"):
         assert one["scores"][name] == pytest.approx(two["scores"][name], rel=1e-7)
+
+
+def test_levels_may_be_sent_to_those_that_share_a_column_and_may_not_leave_none(capsys, place, tmp_path):
+    drop = [w for n in ("w", "g", "day", "class", "sign") for w in ("--drop", n)]
+    words = ["fit", place, "-t", "y", "--json", "--rule", "kfold", *drop]
+    sent = ["--merge", "c:d=(other)", "--merge", "c:c=(other)"]
+    one, two = (json.loads(run(capsys, *words, *sent, way).out) for way in ("--no-stream", "--stream"))
+    assert [r[0] for r in one["outputs"][0]["coefficients"]][-3:] == ["c=a", "c=b", "c=(other)"]
+    assert one["scores"] == pytest.approx(two["scores"], rel=1e-9)
+    assert run(capsys, *words, *sent, "-o", tmp_path / "m.json").code == 0
+    (tmp_path / "new.csv").write_text("x,on,c\n1,true,c\n1,true,d\n1,true,unheard\n1,true,a\n")
+    found = json.loads(run(capsys, "predict", tmp_path / "m.json", tmp_path / "new.csv", "--json").out)
+    assert len(set(found["prediction"][:3])) == 1
+    assert found["prediction"][3] != found["prediction"][0]
+    alone = [*words, "--drop", "x", "--drop", "on", *(w for v in "bcd" for w in ("--merge", f"c:{v}=a"))]
+    for way in ("--no-stream", "--stream"):
+        ran = run(capsys, *alone, way)
+        assert ran.code == 2
+        assert "leave no column to learn from" in ran.err

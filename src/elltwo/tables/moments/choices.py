@@ -8,6 +8,7 @@ from dataclasses import replace
 from elltwo.errors import UsageError
 from elltwo.facts.plan import ColumnPlan, TablePlan
 from elltwo.tables.columns.judge import in_order
+from elltwo.tables.moments.coding import SHARED
 from elltwo.tables.moments.design import DesignMap
 from elltwo.tables.moments.recipe import Recipe
 from elltwo.tables.source import closest
@@ -84,12 +85,14 @@ def _asked_of_column(column: ColumnPlan, recipe: Recipe) -> ColumnPlan:
     joins = recipe.joins(column.name)
     for level in joins:
         _require_level(column, level, column.levels, "merge")
-    levels = in_order({*column.levels, *joins.values()}) if joins else column.levels
+    shared = {level for level, into in joins.items() if into == SHARED}
+    joins = {level: into for level, into in joins.items() if level not in shared}
+    levels = in_order({*column.levels, *joins.values()} - shared) if joins or shared else column.levels
     told = tuple(v for v in levels if v not in joins)
     reference = recipe.references.get(column.name)
     if reference is not None:
         _require_level(column, reference, told, "reference")
-    elif recipe.reference == "auto" and len(told) <= 2 and not column.other:
+    elif recipe.reference == "auto" and 0 < len(told) <= 2 and not (column.other or shared):
         reference = told[0]
     return replace(column, levels=levels, merged=tuple(joins.items()), reference=reference)
 
@@ -107,7 +110,13 @@ def _require_level(column: ColumnPlan, level: str, known: tuple[str, ...], what:
 
 
 def become(plan: TablePlan, design: DesignMap, recipe: Recipe) -> TablePlan:
-    """The plan `asked_of` gave, with what became of it on all rows: it encodes tables as the design has them."""
+    """The plan `asked_of` gave, with what became of it on all rows: it encodes tables as the design has them.
+
+    Raises
+    ------
+    UsageError
+        No column is left.
+    """
     if recipe.plain:
         return plan
     columns, notes = [], list(plan.notes)
@@ -120,7 +129,12 @@ def become(plan: TablePlan, design: DesignMap, recipe: Recipe) -> TablePlan:
                 notes.append(f"column {column.name!r}: {which} as (other)")
         else:
             columns.append(column if column.kind == "dropped" else _number(column, design.impute, recipe))
-    return replace(plan, columns=tuple(columns), notes=tuple(notes))
+    made = replace(plan, columns=tuple(columns), notes=tuple(notes))
+    if not made.feature_names:
+        raise UsageError(
+            "these choices leave no column to learn from: every level counts as the same one; merge fewer"
+        )
+    return made
 
 
 def _number(column: ColumnPlan, impute: Mapping[str, float], recipe: Recipe) -> ColumnPlan:

@@ -9,6 +9,8 @@ import numpy as np
 
 from elltwo.tables.moments.recipe import Feature, Recipe, Source
 
+SHARED = "(other)"  # the level that rare ones join; others may be sent there by name
+
 
 class Shared:
     """A column of a category that is not one of its levels."""
@@ -50,11 +52,13 @@ def coding(
     joins = recipe.joins(source.name)
     joined = [None if label is None else joins.get(label, label) for label in labels]
     heavy = _weights(joined, weight[1:])
-    levels = sorted(heavy) if source.levels is None else [v for v in source.levels if v not in joins]
+    given = sorted(heavy) if source.levels is None else source.levels
+    gone = {*joins, SHARED} if SHARED in joins.values() else {*joins}
+    levels = [v for v in given if v not in gone]
     fixed = recipe.references.get(source.name, source.reference)
     kept = _kept(levels, heavy, fixed, recipe)
     missing, mode = _of_missing(recipe.missing_level, kept, heavy)
-    rare = any(heavy.get(v, 0.0) > 0 for v in levels if v not in kept)
+    rare = weight[0] > 0 or any(heavy.get(v, 0.0) > 0 for v in (*levels, SHARED) if v not in kept)
     shared: list[Goal] = [OTHER] if rare or source.other or (folded and source.levels is None) else []
     shared += [MISSING] if None in labels and missing is MISSING else []
     if recipe.reference == "first" and source.name not in recipe.references:

@@ -31,7 +31,7 @@ class Recipe:
         (``"mode"``).
     max_levels : keep at most so many levels of a category, the most frequent; None keeps all.
     min_count : levels lighter than this in training join ``(other)``; a level that a column is relative to never does.
-    merge : by column, level -> the level it joins, which may be new.
+    merge : by column, level -> the level it joins, which may be new, or ``(other)``.
     drop : columns to leave out.
 
     Raises
