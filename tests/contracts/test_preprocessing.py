@@ -14,6 +14,8 @@ from importlib.util import find_spec
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
@@ -173,6 +175,28 @@ def test_workers_follow_the_recipe_too(capsys, folder):
         CASES["three levels"][0],
     )
     assert_same_fit(told(capsys, *words, *options), told(capsys, *words, *options, "--workers", "2"))
+
+
+OPTIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "--impute": st.sampled_from(["0", "x=2", "z=mean"]),
+        "--missing-level": st.sampled_from(["zeros", "mode", "column"]),
+        "--max-levels": st.sampled_from(["1", "2", "4"]),
+        "--min-count": st.sampled_from(["2", "7.5", "60"]),
+        "--reference": st.sampled_from(["none", "first", "c=b", "s=w"]),
+        "--merge": st.sampled_from(["c:a=rest", "c:g=(other)", "c:f=a", "s:m=w"]),
+    },
+)
+
+
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(chosen=OPTIONS, flags=st.sets(st.sampled_from(["--no-indicators", "--no-standardize", "--ordered"])))
+def test_whatever_is_chosen_together_memory_and_stream_agree(capsys, folder, chosen, flags):
+    words = [w for pair in chosen.items() for w in pair] + sorted(flags)
+    ways = routes(folder)
+    one, two = (told(capsys, *ways[name], *words, "--alpha", "2") for name in ("memory", "stream"))
+    assert_same_fit(one, two)
 
 
 def newcomers():
