@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -13,10 +14,10 @@ from elltwo.facts.problem import Penalty
 from elltwo.facts.rotated import Fold
 from elltwo.selecting.nested import Nested, nested_errors, within
 from elltwo.selecting.select import select
-from elltwo.tables.moments.design import DesignMap
+from elltwo.tables.moments.design import DesignMap, design_map, is_fixed
 from elltwo.tables.moments.mixed import MixedMoments
 from elltwo.tables.moments.recipe import Recipe, Source
-from elltwo.tables.moments.transform import FoldDesign, fold_design
+from elltwo.tables.moments.transform import FoldDesign, assemble, fold_design
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,13 @@ class Folding:
     penalty: Penalty
     intercept: bool
 
+    @cached_property
+    def _fixed(self) -> DesignMap | None:
+        """The map of every fold, where it does not depend on rows."""
+        if not is_fixed(self.m, self.recipe):
+            return None
+        return design_map(self.m, assemble(self.m), self.recipe, self.sources)
+
     def folds(self, without: int | None = None) -> list[Fold]:
         """Every fold, preprocessed by what its training rows say; fold ``without`` takes no part at all."""
         return [self.fold(self.design(k, without)) for k in range(self.m.folds) if k != without]
@@ -43,7 +51,8 @@ class Folding:
     def design(self, k: int, without: int | None = None) -> FoldDesign:
         """Moments of both sides of fold k, preprocessed by its training rows."""
         # held-out errors need x − c alone when a free constant takes up the shift
-        return fold_design(self.m, k, self.recipe, self.sources, self.targets, self.intercept, without)
+        about = (self.recipe, self.sources, self.targets, self.intercept)
+        return fold_design(self.m, k, *about, without, self._fixed)
 
     def fold(self, found: FoldDesign) -> Fold:
         """The fold that such moments make."""

@@ -62,6 +62,11 @@ def design_map(m: MixedMoments, G: np.ndarray, recipe: Recipe, sources: Sequence
     return build.result()
 
 
+def is_fixed(m: MixedMoments, recipe: Recipe) -> bool:
+    """Does T say the same whatever the training rows are: is nothing filled in, coded or divided by its spread?"""
+    return not m.flagged and not m.categories and recipe.standardize == "none"
+
+
 class _Builder:
     """Entries of T, column by column."""
 

@@ -108,14 +108,16 @@ def fold_design(
     targets: Sequence[int],
     relative: bool = False,
     without: int | None = None,
+    fixed: DesignMap | None = None,
 ) -> FoldDesign:
     """Preprocess with what the other folds say, and apply it to both sides; ``relative`` as in `mapped`.
 
-    Fold ``without`` takes no part: it is the outer fold of a nested cross-validation.
+    Fold ``without`` takes no part: it is the outer fold of a nested cross-validation. ``fixed`` is a map that does not
+    depend on rows.
     """
     others = [j for j in range(m.folds) if j not in (k, without)]
     train, held = assemble(m, others), assemble(m, [k])
-    design = design_map(m, train, recipe, sources)
+    design = fixed or design_map(m, train, recipe, sources)
     keep = design.live
     return FoldDesign(
         mapped(m, train, int(m.rows[others].sum()), design, targets, keep, relative),

@@ -78,10 +78,24 @@ def _float(cell: str, blank: set[str], decimal: str) -> float | None:
 def _blocks(source: Source, storage: Storage, values: bool) -> pa.Table:
     import pyarrow as pa
 
+    if not any(part.rows for part in parts(source)):
+        raise DataError(f"{source.name} has columns and no rows")
+    known = [] if values else _stored_numbers(source)
+    wanted = [name for name in source.names if name not in known]
+    table = (
+        pa.concat_tables(_heads(source, wanted, storage), promote_options="permissive") if wanted else None
+    )
+    for name in known:
+        blank = pa.nulls(1 if table is None else table.num_rows, source.schema.field(name).type)
+        table = pa.table({name: blank}) if table is None else table.append_column(name, blank)
+    assert table is not None
+    return table.select(list(source.names))
+
+
+def _heads(source: Source, wanted: list[str], storage: Storage) -> list[pa.Table]:
+    """The first rows of some row groups spread over the source."""
     every = [p for p in parts(source) if p.rows]
     picked = every[:: max(1, -(-len(every) // PLACES))]
-    known = [] if values else _stored_numbers(source)[1:]  # one at least is read, so that rows are there
-    wanted = [name for name in source.names if name not in known]
     found, opened = [], OpenFile()
     for part in picked:
         stream = raws(source, wanted, storage, ROWS // AHEAD, [replace(part, first_row=0)], opened)
@@ -89,14 +103,7 @@ def _blocks(source: Source, storage: Storage, values: bool) -> pa.Table:
         if not head:
             raise DataError(f"{part.file.short} holds fewer rows than it says: write or copy it again")
         found += head
-    if not found:
-        raise DataError(f"{source.name} has columns and no rows")
-    table = pa.concat_tables(found, promote_options="permissive")
-    if len(wanted) == 1 < len(source.names):
-        table = table.slice(0, 1)  # nothing is judged by its values
-    for name in known:
-        table = table.append_column(name, pa.nulls(table.num_rows, source.schema.field(name).type))
-    return table.select(list(source.names))
+    return found
 
 
 def _stored_numbers(source: Source) -> list[str]:
