@@ -10,7 +10,9 @@ from pathlib import Path
 
 from elltwo.errors import UsageError
 from elltwo.facts.plan import TablePlan
+from elltwo.scale.leaves import MOST_LEAVES
 from elltwo.tables.files import DataFile, fingerprint
+from elltwo.tables.moments.forest import ARITY
 from elltwo.tables.moments.levels import HEADROOM
 from elltwo.tables.reading.parquet import AHEAD, AHEAD_BYTES, parquet_shape
 
@@ -79,7 +81,9 @@ class Arithmetic:
             )
 
 
-def memory_arithmetic(plan: TablePlan, folds: int, threads: int = 1, derived: int = 0) -> Arithmetic:
+def memory_arithmetic(
+    plan: TablePlan, folds: int, threads: int = 1, derived: int = 0, leaves: int = MOST_LEAVES
+) -> Arithmetic:
     """Count the columns of a plan and what they take; unknown levels are guessed, flags assumed everywhere."""
     numbers = len(plan.number_names) + derived + len(plan.targets)
     dense = 1 + 2 * numbers if plan.sampled else 1 + numbers + derived + sum(c.missing for c in plan.numeric)
@@ -89,13 +93,20 @@ def memory_arithmetic(plan: TablePlan, folds: int, threads: int = 1, derived: in
     per_thread = rows * 8 * (dense + len(levels)) * BLOCK_COPIES + width * PAGE_COPIES
     per_thread += AHEAD_COPIES * 8 * width * decoded_ahead(rows, width) + READER_BYTES
     node, full = (folds * _stored(dense, each) for each in (guess, levels))
-    nodes = 2 + threads if full > 64 * 2**20 else 14 + threads
+    nodes = partial_sums(leaves) + threads
     fit = (FIT_COPIES + FOLD_COPIES * folds) * 8 * columns**2
     return Arithmetic(columns, folds, node, full, nodes, threads * per_thread, fit, rows, threads)
 
 
+def partial_sums(leaves: int) -> int:
+    """Sums that a forest holds at most: on each level a family less one, the one that completes it, and two that a merge
+    makes meanwhile."""
+    levels = next(level for level in range(64) if ARITY**level >= leaves)
+    return 1 if leaves == 1 else min(leaves, (ARITY - 1) * levels + 1) + 2
+
+
 def affordable(
-    plan: TablePlan, folds: int, threads: int, derived: int, limit: int | None, fixed: bool
+    plan: TablePlan, folds: int, threads: int, derived: int, leaves: int, limit: int | None, fixed: bool
 ) -> Arithmetic:
     """The arithmetic of so many threads, or of fewer where memory is short and their number is not ``fixed``.
 
@@ -105,9 +116,9 @@ def affordable(
         The limit (default: what the machine has free) is too small.
     """
     limit = free_memory() if limit is None else limit
-    found = memory_arithmetic(plan, folds, threads, derived)
+    found = memory_arithmetic(plan, folds, threads, derived, leaves)
     while not fixed and found.threads > 1 and limit is not None and found.bytes > limit:
-        found = memory_arithmetic(plan, folds, found.threads - 1, derived)
+        found = memory_arithmetic(plan, folds, found.threads - 1, derived, leaves)
     found.refuse_beyond(limit)
     return found
 

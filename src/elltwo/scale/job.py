@@ -104,7 +104,7 @@ def plan_job(
     leaves = cut_leaves(pieces, bare.node, bare.block_rows)
     limit = parse_bytes(memory_limit) if isinstance(memory_limit, str) else memory_limit
     at_once = min(cores(), len(leaves)) if threads is None else threads
-    arithmetic = affordable(plan, rule.k, at_once, made, limit, fixed=threads is not None)
+    arithmetic = affordable(plan, rule.k, at_once, made, len(leaves), limit, fixed=threads is not None)
     held = {t.path: t.data for t in opened.texts}
     files = tuple(file_card(f, held.get(f.path)) for f in opened.files)
     card = JobCard(

@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from elltwo.facts.plan import TablePlan
-from elltwo.scale.arithmetic import LEVELS_GUESS, decoded_ahead, memory_arithmetic
+from elltwo.scale.arithmetic import LEVELS_GUESS, decoded_ahead, memory_arithmetic, partial_sums
 from elltwo.scale.job import plan_job
+from elltwo.tables.moments.forest import add_node
 from elltwo.tables.reading.parquet import AHEAD_BYTES
 
 # A small table first, so that imports and pools are there; then the peak of resident memory over what is there.
@@ -89,7 +90,7 @@ def test_levels_of_the_sample_are_announced_and_more_where_it_met_many_once(tmp_
     assert more.arithmetic.columns == few + 2_002, "the cap, twice, as dictionaries grow"
     assert known.arithmetic.full > known.arithmetic.node
     plain = TablePlan.from_json(known.plan.to_json())
-    assert memory_arithmetic(plain, 5) == known.arithmetic
+    assert memory_arithmetic(plain, 5, leaves=1) == known.arithmetic
     assert LEVELS_GUESS < 400
 
 
@@ -98,3 +99,15 @@ def test_the_fit_keeps_two_matrices_of_every_fold_beside_those_of_one():
     two, ten = (memory_arithmetic(plan, folds) for folds in (2, 10))
     assert ten.fit - two.fit == 8 * 2 * 8 * two.columns**2
     assert two.bytes >= two.full + two.fit
+
+
+def test_a_forest_never_holds_more_sums_than_are_counted():
+    for leaves in (1, 2, 4, 5, 16, 17, 63, 64, 100, 256):
+        forest, most = {}, 0
+        for leaf in range(leaves):
+            held = len(forest) + 1  # the leaf that is planted now stands beside the others
+            most = max(most, held)
+            add_node(forest, (0, leaf), None, leaves, lambda _: None)
+        assert most + 2 * (leaves > 1) <= partial_sums(leaves)
+    assert partial_sums(256) == 15
+    assert partial_sums(1) == 1
