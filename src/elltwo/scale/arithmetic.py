@@ -99,8 +99,7 @@ def memory_arithmetic(
 
 
 def partial_sums(leaves: int) -> int:
-    """Sums that a forest holds at most: on each level a family less one, the one that completes it, and two that a merge
-    makes meanwhile."""
+    """Sums that a forest holds at most: a family less one on each level, one more, and two that a merge makes."""
     levels = next(level for level in range(64) if ARITY**level >= leaves)
     return 1 if leaves == 1 else min(leaves, (ARITY - 1) * levels + 1) + 2
 
