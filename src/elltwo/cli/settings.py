@@ -116,6 +116,35 @@ def _common() -> list[click.Parameter]:
     ]  # fmt: skip
 
 
+class Sectioned(click.Command):
+    """A command whose help lists its options under headings; those without one come last."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, section by section."""
+        rows: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if record is not None:
+                rows.setdefault(getattr(param, "section", ""), []).append(record)
+        rest = rows.pop("", [])
+        for title, listed in (*rows.items(), ("Options" if not rows else "Output and settings", rest)):
+            with formatter.section(title):
+                formatter.write_dl(listed)
+
+
+def attach(options: tuple[Callable[[Any], Any], ...], section: str = "") -> Callable[[Any], Any]:
+    """Several options at once, in the order in which --help shows them, under a heading of it."""
+
+    def decorate(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+            if section:
+                function.__click_params__[-1].section = section
+        return function
+
+    return decorate
+
+
 def settings(name: str, help_text: str) -> Callable[[Function], click.Command]:
     """Decorate a function whose options are already attached; it receives them without the common ones."""
 
@@ -130,7 +159,7 @@ def settings(name: str, help_text: str) -> Callable[[Function], click.Command]:
 
         # click shows options in the reverse of this list: the common ones come last
         run.__click_params__ = [*_common(), *getattr(function, "__click_params__", [])]  # type: ignore[attr-defined]  # click's own way
-        command = click.command(name, help=help_text)(run)
+        command = click.command(name, cls=Sectioned, help=help_text)(run)
         for param in command.params:
             if isinstance(param, click.Option) and param.name and param.envvar is None:
                 upper = param.name.removeprefix("as_").upper()

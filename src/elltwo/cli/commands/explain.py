@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from elltwo.cli.checking import IN_MEMORY, check_rule, check_table
-from elltwo.cli.commands.fit import STRENGTH, TABLE, attach, split_options
+from elltwo.cli.commands.fit import STRENGTH, TABLE, split_options
 from elltwo.cli.console import bold, progress, put, put_json
 from elltwo.cli.preparing import PREPARE
-from elltwo.cli.settings import settings
+from elltwo.cli.settings import attach, settings
 from elltwo.cli.words import paragraph, rule_words
 
 HELP = """Say what fit would do with a table, and why, without fitting.
@@ -50,9 +50,9 @@ def explanation(loaded: Any, wishes: dict[str, Any]) -> dict[str, Any]:
 
 @settings("explain", HELP)
 @click.argument("data")
-@attach(TABLE)
-@attach(PREPARE)
-@attach(STRENGTH)
+@attach(TABLE, "The table")
+@attach(PREPARE, "What becomes of columns")
+@attach(STRENGTH, "The strength")
 def command(data: str, as_json: bool, **params: Any) -> None:
     """See HELP."""
     from elltwo.cli.reading import load, plan_text

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import click
 from elltwo.cli.checking import FROM_MOMENTS, IN_MEMORY, IN_STREAM, check_fit
 from elltwo.cli.console import dim, progress, put, put_json, say
 from elltwo.cli.preparing import NAMES, PREPARE, recipe_of
-from elltwo.cli.settings import settings
+from elltwo.cli.settings import attach, settings
 from elltwo.cli.words import flag_of
 from elltwo.errors import UsageError
 
@@ -107,17 +106,6 @@ STREAM = (
     click.option("--second-pass", is_flag=True,
                  help="Read a stream again for leverages and residuals (--rule loo does)."),
 )  # fmt: skip
-
-
-def attach(options: tuple[Callable[[Any], Any], ...]) -> Callable[[Any], Any]:
-    """Several options at once, in the order in which --help shows them."""
-
-    def decorate(function: Any) -> Any:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
 
 
 def check_places(*places: str | None) -> None:
@@ -242,11 +230,10 @@ def _fingerprint(data: str) -> dict[str, str]:
 
 @settings("fit", HELP)
 @click.argument("data")
-@attach(TABLE)
-@attach(PREPARE)
-@attach(STRENGTH)
-@attach(STREAM)
-@FEATURE
+@attach(TABLE, "The table")
+@attach((*PREPARE, FEATURE), "What becomes of columns")
+@attach(STRENGTH, "The strength")
+@attach(STREAM, "Large tables")
 @click.option("--output", "-o", metavar="MODEL.json", help="Write the model here.")
 @click.option("--report", metavar="FILE.html", help="Write the HTML report here.")
 @click.option("--quiet", "-q", is_flag=True, help="No messages, only the result.")
