@@ -78,8 +78,8 @@ def check_encoding(name: str) -> None:
 
 def check_pass(params: dict[str, Any]) -> None:
     """What a pass is told: folds, threads, workers, memory, features to make, a share of the files."""
-    from elltwo.scale.arithmetic import parse_bytes
-    from elltwo.scale.running import Engine, parse_shard
+    from elltwo.scale.jobs.arithmetic import parse_bytes
+    from elltwo.scale.passes.running import Engine, parse_shard
     from elltwo.tables.columns.derived import check_form
     from elltwo.tables.moments.foldrule import FoldRule
 

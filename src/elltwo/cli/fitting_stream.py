@@ -40,7 +40,7 @@ def wants_stream(data: str, params: dict[str, Any]) -> bool:
 def too_large(data: str) -> bool:
     """Whether the table would fill more than half of the free memory."""
     from elltwo.errors import DataError
-    from elltwo.scale.arithmetic import free_memory, in_memory
+    from elltwo.scale.jobs.arithmetic import free_memory, in_memory
     from elltwo.tables.files import list_files
 
     free = free_memory()

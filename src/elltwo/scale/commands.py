@@ -11,9 +11,9 @@ from typing import Any
 from elltwo.errors import UsageError, unknown_option
 from elltwo.scale.fits.leaving import Sweep
 from elltwo.scale.fitting import MomentFit, fit_set
-from elltwo.scale.passing import SAVE_SECONDS, Watch
-from elltwo.scale.running import Engine, Say, parse_shard, run_source
-from elltwo.scale.sweeping import Sweeper
+from elltwo.scale.passes.passing import SAVE_SECONDS, Watch
+from elltwo.scale.passes.running import Engine, Say, parse_shard, run_source
+from elltwo.scale.passes.sweeping import Sweeper
 from elltwo.selecting.registry import find_rule
 from elltwo.tables.moments.file import read_moments, write_moments
 from elltwo.tables.moments.mixed import MixedMoments

@@ -10,7 +10,7 @@ import numpy as np
 
 from elltwo.errors import InputError
 from elltwo.facts.moments import DesignMoments, Moments
-from elltwo.scale.dask import need_dask
+from elltwo.scale.passes.dask import need_dask
 from elltwo.tables.moments.dense import split
 from elltwo.tables.moments.foldrule import FoldRule
 from elltwo.tables.moments.forest import Node, add_node, merge_in_order
@@ -130,7 +130,7 @@ def _part_moments(
     X: Any, y: Any, weights: Any, first_row: int, rule: FoldRule, names: Sequence[str], t: int
 ) -> MixedMoments:
     """Moments of one partition."""
-    from elltwo.scale.threads import one_thread
+    from elltwo.scale.jobs.threads import one_thread
 
     y = np.asarray(y)
     if len(X) != len(y) or (weights is not None and len(weights) != len(y)):

@@ -17,7 +17,7 @@ from elltwo.facts.rotated import Fold, Rotated
 from elltwo.facts.selection import Selection
 from elltwo.facts.solution import Solution
 from elltwo.facts.spectrum import Origin
-from elltwo.scale.exact import triangle_folds, triangle_rotated
+from elltwo.scale.fits.exact import triangle_folds, triangle_rotated
 from elltwo.scale.fits.folding import Folding, refuse_empty_folds
 from elltwo.scale.fits.leaving import (
     Outer,
@@ -29,7 +29,7 @@ from elltwo.scale.fits.leaving import (
 )
 from elltwo.scale.fits.momentfit import MomentFit
 from elltwo.scale.fits.predicting import Effects
-from elltwo.scale.looking import RowMap
+from elltwo.scale.passes.looking import RowMap
 from elltwo.selecting.nested import few_numbers
 from elltwo.selecting.registry import find_rule
 from elltwo.selecting.select import select

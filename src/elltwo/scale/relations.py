@@ -36,7 +36,7 @@ def moments_of(
     InputError
         A target that is not a column, columns that are not numbers, missing values.
     """
-    from elltwo.scale.threads import one_thread
+    from elltwo.scale.jobs.threads import one_thread
 
     wanted = [y] if isinstance(y, str) else list(y) if isinstance(y, (list, tuple)) else []
     helpers = [] if sample_weight is None else [sample_weight]

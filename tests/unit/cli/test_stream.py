@@ -200,7 +200,7 @@ def test_what_a_stream_cannot_do_is_said_in_a_sentence(capsys, folder, options, 
 
 
 def test_a_table_larger_than_half_the_free_memory_is_streamed_unasked(capsys, folder, monkeypatch):
-    from elltwo.scale import arithmetic
+    from elltwo.scale.jobs import arithmetic
 
     size = arithmetic.in_memory(_files(folder / "t.parquet"))
     assert size == 3 * 8 * 1200 * 8
@@ -220,7 +220,7 @@ def _files(path):
 
 def test_the_progress_line_fits_a_terminal_and_says_what_is_left():
     from elltwo.cli.watching import line
-    from elltwo.scale.passing import Progress
+    from elltwo.scale.passes.passing import Progress
 
     known = line(Progress(1_250_000_000, 5_000_000_000, 1000.0))
     assert known == "[####------------]  25%  1,250,000,000 rows, 1,250,000 a second, 3000 s left"

@@ -21,13 +21,13 @@ from elltwo.errors import DataError, InputError
 from elltwo.factoring.folds import folds_from_moments
 from elltwo.factoring.gram import factor_moments
 from elltwo.facts.problem import Penalty
-from elltwo.scale import dask as dask_passes
-from elltwo.scale import leaves as cuts
 from elltwo.scale.commands import fit_moments, stats_command
-from elltwo.scale.dask import cluster, run_on_dask
 from elltwo.scale.dask_tables import is_dask, moments_of
-from elltwo.scale.job import plan_job, shard
-from elltwo.scale.passing import run_job
+from elltwo.scale.jobs import leaves as cuts
+from elltwo.scale.jobs.job import plan_job, shard
+from elltwo.scale.passes import dask as dask_passes
+from elltwo.scale.passes.dask import cluster, run_on_dask
+from elltwo.scale.passes.passing import run_job
 from elltwo.selecting.kfold import kfold
 from elltwo.shrinking.path import shrink
 from elltwo.tables.moments.foldrule import FoldRule
@@ -127,7 +127,7 @@ def test_a_value_that_breaks_the_plan_travels_home_as_its_own_error(client, tmp_
 
 
 def test_nobody_at_the_address_is_one_sentence(parquet, monkeypatch):
-    monkeypatch.setattr("elltwo.scale.dask.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("elltwo.scale.passes.dask.CONNECT_SECONDS", 1)
     before = threading.active_count()
     with pytest.raises(DataError, match="no Dask scheduler answers at"):
         run_on_dask(plan_job(parquet, "y"), address="tcp://127.0.0.1:1")

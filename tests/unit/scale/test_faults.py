@@ -14,16 +14,16 @@ import pytest
 
 from elltwo.errors import BadValue, DataError, UsageError
 from elltwo.scale.commands import fit_moments, parse_shard, stats_command
-from elltwo.scale.job import plan_job, shard
-from elltwo.scale.passing import leaf_moments, run_job
+from elltwo.scale.jobs.job import plan_job, shard
+from elltwo.scale.passes.passing import leaf_moments, run_job
 from elltwo.tables.moments.file import read_moments
 from scale_files import frame, same_bits
 
 # Dies by SIGKILL while leaf 5 is read, or inside the third write of the checkpoint, after half its bytes.
 VICTIM = """
 import os, signal, sys
-from elltwo.scale import passing
-from elltwo.scale.job import plan_job
+from elltwo.scale.passes import passing
+from elltwo.scale.jobs.job import plan_job
 path, checkpoint, how = sys.argv[1:]
 if how == "pass":
     real = passing.leaf_moments
@@ -74,7 +74,7 @@ def test_an_unfinished_pass_never_stands_where_a_finished_one_is_expected(parque
             raise KeyboardInterrupt
         return leaf_moments(job, leaf, seen)
 
-    monkeypatch.setattr("elltwo.scale.passing.leaf_moments", dying)
+    monkeypatch.setattr("elltwo.scale.passes.passing.leaf_moments", dying)
     with pytest.raises(KeyboardInterrupt):
         stats_command(parquet, tmp_path / "a.moments", target="y", save_seconds=0.0)
     assert os.listdir(tmp_path) == ["a.moments.unfinished"]
@@ -134,7 +134,7 @@ def test_too_little_memory_is_refused_beforehand_with_the_arithmetic(parquet):
 
 
 def test_a_pass_takes_every_core_that_memory_allows_and_its_bits_do_not_tell(parquet, monkeypatch):
-    monkeypatch.setattr("elltwo.scale.job.cores", lambda: 3)
+    monkeypatch.setattr("elltwo.scale.jobs.job.cores", lambda: 3)
     job = plan_job(parquet, "y", threads=None)
     assert job.arithmetic.threads == 3
     two = plan_job(parquet, "y", threads=2)
@@ -146,7 +146,7 @@ def test_a_pass_takes_every_core_that_memory_allows_and_its_bits_do_not_tell(par
         plan_job(parquet, "y", threads=None, memory_limit=1000)
     fits = [fit_moments(parquet, "y", alphas=[1.0, 10.0], threads=threads) for threads in (None, 1)]
     np.testing.assert_array_equal(fits[0].coef, fits[1].coef)
-    monkeypatch.setattr("elltwo.scale.job.cores", lambda: 1000)
+    monkeypatch.setattr("elltwo.scale.jobs.job.cores", lambda: 1000)
     assert plan_job(parquet, "y", threads=None).arithmetic.threads == len(job.leaves)
 
 

@@ -9,7 +9,7 @@ from sklearn.model_selection import GroupKFold
 
 from elltwo.errors import DataError
 from elltwo.scale.commands import fit_moments, stats_command
-from elltwo.scale.job import plan_job
+from elltwo.scale.jobs.job import plan_job
 from elltwo.tables.folds import row_folds
 from elltwo.tables.moments.foldrule import FoldRule
 from scale_files import frame

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from elltwo.facts.plan import TablePlan
-from elltwo.scale.arithmetic import LEVELS_GUESS, decoded_ahead, memory_arithmetic, partial_sums
-from elltwo.scale.job import plan_job
+from elltwo.scale.jobs.arithmetic import LEVELS_GUESS, decoded_ahead, memory_arithmetic, partial_sums
+from elltwo.scale.jobs.job import plan_job
 from elltwo.tables.moments.forest import add_node
 from elltwo.tables.reading.parquet import AHEAD_BYTES
 
@@ -21,8 +21,8 @@ from elltwo.tables.reading.parquet import AHEAD_BYTES
 PROGRAM = """
 import json, sys
 from elltwo.scale.fitting import fit_set
-from elltwo.scale.job import plan_job
-from elltwo.scale.passing import run_job
+from elltwo.scale.jobs.job import plan_job
+from elltwo.scale.passes.passing import run_job
 
 def resident(name):
     with open("/proc/self/status") as file:

@@ -13,8 +13,8 @@ import pytest
 
 from elltwo.errors import DataError, OutputError
 from elltwo.scale.commands import merge_command, stats_command
-from elltwo.scale.job import plan_job
-from elltwo.scale.passing import run_job
+from elltwo.scale.jobs.job import plan_job
+from elltwo.scale.passes.passing import run_job
 from elltwo.tables.moments.file import read_moments, write_moments
 from elltwo.tables.moments.sets import merge_sets
 from scale_files import frame, same_bits

@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from elltwo.scale import leaves as cuts
-from elltwo.scale.job import plan_job, shard
-from elltwo.scale.leaves import Leaf, runs
-from elltwo.scale.passing import leaf_moments, run_job
+from elltwo.scale.jobs import leaves as cuts
+from elltwo.scale.jobs.job import plan_job, shard
+from elltwo.scale.jobs.leaves import Leaf, runs
+from elltwo.scale.passes.passing import leaf_moments, run_job
 from elltwo.tables.files import DataFile
 from elltwo.tables.moments.mixed import reshift_mixed
 from elltwo.tables.moments.sets import merge_sets

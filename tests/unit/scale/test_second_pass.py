@@ -13,8 +13,8 @@ from elltwo.factoring.choose import factor
 from elltwo.facts.problem import Penalty, Problem
 from elltwo.scale.commands import fit_moments, moments_from
 from elltwo.scale.fits.leaving import Seen
-from elltwo.scale.looking import SAMPLE, STRONGEST, RowMap, leaf_looked, merge_looked
-from elltwo.scale.running import Engine, run_source
+from elltwo.scale.passes.looking import SAMPLE, STRONGEST, RowMap, leaf_looked, merge_looked
+from elltwo.scale.passes.running import Engine, run_source
 from elltwo.selecting.loo import leverages, loo, loo_residuals
 from elltwo.selecting.registry import Evidence
 from elltwo.selecting.select import select

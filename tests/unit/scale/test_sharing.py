@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from elltwo.errors import DataError
-from elltwo.scale import leaves
 from elltwo.scale.fitting import fit_set
-from elltwo.scale.job import plan_job
-from elltwo.scale.passing import run_job
-from elltwo.scale.sharing import share_moments, shares, sum_shares
+from elltwo.scale.jobs import leaves
+from elltwo.scale.jobs.job import plan_job
+from elltwo.scale.passes.passing import run_job
+from elltwo.scale.passes.sharing import share_moments, shares, sum_shares
 from elltwo.tables.reading import parquet
 from scale_files import frame
 

@@ -7,8 +7,8 @@ import pytest
 
 from elltwo.errors import BadValue, DataError
 from elltwo.scale.commands import fit_moments, stats_command
-from elltwo.scale.job import plan_job, shard
-from elltwo.scale.passing import leaf_moments, run_job
+from elltwo.scale.jobs.job import plan_job, shard
+from elltwo.scale.passes.passing import leaf_moments, run_job
 from elltwo.tables.moments.mixed import reshift_mixed
 from elltwo.tables.moments.sets import merge_sets
 from elltwo.tables.moments.transform import assemble
@@ -72,7 +72,7 @@ def test_a_pass_that_stopped_in_the_middle_of_a_file_goes_on_there(path, tmp_pat
             raise KeyboardInterrupt
         return leaf_moments(job, leaf, seen)
 
-    monkeypatch.setattr("elltwo.scale.passing.leaf_moments", dies)
+    monkeypatch.setattr("elltwo.scale.passes.passing.leaf_moments", dies)
     with pytest.raises(KeyboardInterrupt):
         stats_command(path, tmp_path / "a.moments", target="y", threads=1, save_seconds=0)
     found = stats_command(path, tmp_path / "a.moments", target="y", threads=1, save_seconds=0)
@@ -101,7 +101,7 @@ def test_a_value_in_a_later_piece_is_named_with_its_line(path, cut):
 
 def test_two_processes_share_one_file(path, cut):
     pytest.importorskip("distributed")
-    from elltwo.scale.dask import run_on_dask
+    from elltwo.scale.passes.dask import run_on_dask
 
     job = plan_job(path, "y")
     same_bits(run_on_dask(job, workers=2).total(), run_job(job).total())
@@ -109,7 +109,7 @@ def test_two_processes_share_one_file(path, cut):
 
 def test_counting_a_large_file_is_announced(path, cut, monkeypatch):
     said = []
-    monkeypatch.setattr("elltwo.scale.running.LARGE", 100_000)
+    monkeypatch.setattr("elltwo.scale.passes.running.LARGE", 100_000)
     fit_moments(path, "y", alpha=1.0, say=said.append)
     assert said[0] == "counting the rows of 0.0 GB of text first: folds depend on the number of a row"
     assert "4,000 rows in" in said[1]

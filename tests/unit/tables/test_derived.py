@@ -9,8 +9,8 @@ from sklearn.preprocessing import SplineTransformer
 
 from elltwo.errors import DataError, UsageError
 from elltwo.scale.commands import fit_moments
-from elltwo.scale.job import plan_job
-from elltwo.scale.passing import run_job
+from elltwo.scale.jobs.job import plan_job
+from elltwo.scale.passes.passing import run_job
 from elltwo.tables.columns.derived import derive
 from elltwo.tables.moments.file import read_moments, write_moments
 from elltwo.tables.moments.sets import merge_sets

@@ -12,7 +12,7 @@ from elltwo.facts.rotated import Fold
 from elltwo.facts.seen import SeenRows
 from elltwo.facts.selection import Selection
 from elltwo.scale.fits.folding import Folding, live_penalty
-from elltwo.scale.looking import SAMPLE, STRONGEST, KeptRows, Look, Looked, RowMap
+from elltwo.scale.passes.looking import SAMPLE, STRONGEST, KeptRows, Look, Looked, RowMap
 from elltwo.selecting.criteria import gcv
 from elltwo.selecting.loo import leverages, loo_residuals
 from elltwo.selecting.nested import Nested, few_numbers, nested_errors

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from elltwo.scale.job import Job
-from elltwo.scale.looking import Look, Looked
-from elltwo.scale.running import Engine
+from elltwo.scale.jobs.job import Job
+from elltwo.scale.passes.looking import Look, Looked
+from elltwo.scale.passes.running import Engine
 
 FLOPS = 4e9  # per second and core, of products this thin
 BASIS = 16  # numbers that stand for any number of strengths, as a rule

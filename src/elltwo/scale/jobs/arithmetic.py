@@ -10,7 +10,7 @@ from pathlib import Path
 
 from elltwo.errors import UsageError
 from elltwo.facts.plan import TablePlan
-from elltwo.scale.leaves import MOST_LEAVES
+from elltwo.scale.jobs.leaves import MOST_LEAVES
 from elltwo.tables.files import DataFile, fingerprint
 from elltwo.tables.moments.forest import ARITY
 from elltwo.tables.moments.levels import HEADROOM

@@ -11,11 +11,11 @@ from typing import Any
 
 from elltwo.errors import BadValue, UsageError, unknown_option
 from elltwo.facts.plan import TablePlan
-from elltwo.scale.again import Made, Merge, What, Work, pass_again
-from elltwo.scale.exact import leaf_triangles
-from elltwo.scale.job import Job, Leaf, plan_job, shard
-from elltwo.scale.looking import Look, Looked, leaf_looked, merge_looked
-from elltwo.scale.passing import SAVE_SECONDS, Watch, run_job
+from elltwo.scale.jobs.job import Job, Leaf, plan_job, shard
+from elltwo.scale.passes.again import Made, Merge, What, Work, pass_again
+from elltwo.scale.passes.looking import Look, Looked, leaf_looked, merge_looked
+from elltwo.scale.passes.passing import SAVE_SECONDS, Watch, run_job
+from elltwo.scale.passes.triangulating import leaf_triangles
 from elltwo.tables.moments.mixed import MixedMoments
 from elltwo.tables.moments.sets import MomentSet
 from elltwo.tables.moments.triangles import Triangles, merge_triangles
@@ -62,7 +62,7 @@ class Engine:
     def moments(self, job: Job, leaves: Sequence[Leaf]) -> MomentSet:
         """The first pass."""
         if self.far:
-            from elltwo.scale.dask import run_on_dask
+            from elltwo.scale.passes.dask import run_on_dask
 
             return run_on_dask(job, leaves, address=self.dask, workers=self.workers or 2, watch=self.watch)
         return run_job(
@@ -82,7 +82,7 @@ class Engine:
 
     def _again(self, job: Job, work: Work[What, Made], what: What, merge: Merge[Made]) -> Made:
         if self.far:
-            from elltwo.scale.dask import again_on_dask
+            from elltwo.scale.passes.dask import again_on_dask
 
             workers, watch = self.workers or 2, self.watch
             return again_on_dask(job, work, what, merge, address=self.dask, workers=workers, watch=watch)

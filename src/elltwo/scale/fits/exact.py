@@ -1,8 +1,8 @@
-"""``--solver qr``: a second pass that streams triangles, for strengths too small for a Gram matrix."""
+"""``--solver qr``: spectra from the triangles of rows, for strengths too small for a Gram matrix."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,41 +14,12 @@ from elltwo.factoring.svd import svd_of
 from elltwo.facts.problem import Penalty, Problem
 from elltwo.facts.rotated import Fold, Rotated
 from elltwo.facts.spectrum import Origin
-from elltwo.scale.job import Job, Leaf, refuse_changed
-from elltwo.scale.passing import beside, fold_numbers
-from elltwo.scale.threads import one_thread
 from elltwo.shrinking.path import coefficients
-from elltwo.tables.columns.batches import Batcher
 from elltwo.tables.moments.design import DesignMap, design_map
 from elltwo.tables.moments.mixed import MixedMoments
 from elltwo.tables.moments.recipe import Recipe, Source
 from elltwo.tables.moments.transform import assemble
-from elltwo.tables.moments.triangles import PseudoRows, Triangles, pseudo_rows, stored_rows
-from elltwo.tables.read import iter_batches
-
-
-def leaf_triangles(
-    job: Job, leaf: Leaf, m: MixedMoments, seen: Callable[[int], None] | None = None
-) -> Triangles:
-    """Triangles of one leaf, in the layout of the first pass's moments."""
-    refuse_changed(job, leaf)
-    batcher = Batcher(job.plan)
-    rows = job.arithmetic.block_rows
-    out = Triangles.empty(job.rule.k, m.starts[-1])
-    with one_thread():
-        for batch in iter_batches(job.source, job.plan, rows, only=leaf.parts, batcher=batcher):
-            keep = ~np.isnan(batch.targets).any(axis=1)
-            u = stored_rows(
-                m,
-                np.hstack([batch.numbers, beside(batch, job)])[keep],
-                [batch.codes[keep, c] for c in range(batch.codes.shape[1])],
-                [book.levels for book in batch.books],
-                None if batch.weights is None else batch.weights[keep],
-            )
-            out = out.with_rows(u, fold_numbers(batch, job)[keep])
-            if seen is not None:
-                seen(batch.rows)
-    return out
+from elltwo.tables.moments.triangles import PseudoRows, Triangles, pseudo_rows
 
 
 def triangle_rotated(

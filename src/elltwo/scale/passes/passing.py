@@ -13,9 +13,9 @@ from typing import TypeVar
 import numpy as np
 
 from elltwo.errors import DataError
-from elltwo.scale.job import Job, refuse_changed
-from elltwo.scale.leaves import Leaf, runs
-from elltwo.scale.threads import one_thread
+from elltwo.scale.jobs.job import Job, refuse_changed
+from elltwo.scale.jobs.leaves import Leaf, runs
+from elltwo.scale.jobs.threads import one_thread
 from elltwo.tables.columns.batches import Batch, Batcher
 from elltwo.tables.columns.derived import derived_values
 from elltwo.tables.moments.file import read_moments, write_moments
@@ -174,6 +174,17 @@ def _resumed(job: Job, checkpoint: str | os.PathLike[str] | None) -> dict[Node, 
             f"remove it, or choose another name"
         )
     return dict(found.nodes[job.card.id])
+
+
+def in_turn(
+    job: Job, leaves: Iterable[Leaf], work: Callable[..., T], merge: Callable[[list[T]], T], *more: object
+) -> dict[Node, T]:
+    """What ``work(job, leaf, *more)`` makes of some leaves, and the families among them summed: a worker's share."""
+    nodes: dict[Node, T] = {}
+    with kept_open():
+        for leaf in leaves:
+            add_node(nodes, (0, leaf.index), work(job, leaf, *more), job.card.leaves, merge)
+    return nodes
 
 
 class Counter:

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from elltwo.scale.job import Job, only_leaves
-from elltwo.scale.leaves import Leaf, runs
-from elltwo.scale.passing import as_set, leaf_moments
-from elltwo.tables.moments.forest import Node, add_node
+from elltwo.scale.jobs.job import Job, only_leaves
+from elltwo.scale.jobs.leaves import Leaf, runs
+from elltwo.scale.passes.passing import as_set, in_turn, leaf_moments
+from elltwo.tables.moments.forest import Node, add_node, merge_in_order
 from elltwo.tables.moments.mixed import MixedMoments
 from elltwo.tables.moments.sets import MomentSet
-from elltwo.tables.reading.parquet import kept_open
 
 Partial = dict[Node, MixedMoments]  # sums of neighbouring leaves, by their place in the tree
 
@@ -40,11 +39,7 @@ def share_moments(share: Share) -> Partial:
     DataError
         As in `passing.leaf_moments`: a damaged part's file and row group are named.
     """
-    found: Partial = {}
-    with kept_open():
-        for leaf in share.leaves:
-            add_node(found, (0, leaf.index), leaf_moments(share.job, leaf), share.job.card.leaves)
-    return found
+    return in_turn(share.job, share.leaves, leaf_moments, merge_in_order)
 
 
 def sum_shares(job: Job, found: Iterable[Partial]) -> MomentSet:

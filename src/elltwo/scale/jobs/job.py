@@ -11,9 +11,9 @@ import numpy as np
 from elltwo.errors import DataError, UsageError
 from elltwo.facts.derived import Derived
 from elltwo.facts.plan import TablePlan
-from elltwo.scale.arithmetic import Arithmetic, affordable, cores, memory_arithmetic, parse_bytes
-from elltwo.scale.identity import file_card, job_id
-from elltwo.scale.leaves import Leaf, cut_leaves
+from elltwo.scale.jobs.arithmetic import Arithmetic, affordable, cores, memory_arithmetic, parse_bytes
+from elltwo.scale.jobs.identity import file_card, job_id
+from elltwo.scale.jobs.leaves import Leaf, cut_leaves
 from elltwo.tables.columns.batches import Batcher
 from elltwo.tables.columns.derived import derive
 from elltwo.tables.files import fingerprint

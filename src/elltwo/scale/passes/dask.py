@@ -13,13 +13,12 @@ from operator import getitem
 from typing import TYPE_CHECKING, Any
 
 from elltwo.errors import DataError, MissingExtra, missing_extra
-from elltwo.scale.again import Made, Merge, What, Work
-from elltwo.scale.job import Job, only_leaves
-from elltwo.scale.leaves import Leaf, runs
-from elltwo.scale.passing import Progress, Watch, as_set, leaf_moments
+from elltwo.scale.jobs.job import Job, only_leaves
+from elltwo.scale.jobs.leaves import Leaf, runs
+from elltwo.scale.passes.again import Made, Merge, What, Work
+from elltwo.scale.passes.passing import Progress, Watch, as_set, in_turn, leaf_moments
 from elltwo.tables.moments.forest import Node, add_node, merge_in_order
 from elltwo.tables.moments.sets import MomentSet
-from elltwo.tables.reading.parquet import kept_open
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -142,7 +141,7 @@ def _forest(
     few = job.arithmetic.node * len(shares) <= FETCHED
     of = job.card.leaves
     futures = {
-        on.submit(_run, only_leaves(job, run), run, work, merge, *more, pure=False): run for run in shares
+        on.submit(in_turn, only_leaves(job, run), run, work, merge, *more, pure=False): run for run in shares
     }
     forest: dict[Node, Any] = {}
     if few:
@@ -166,17 +165,6 @@ def _sums(run: tuple[Leaf, ...], leaves: int) -> list[Node]:
     for leaf in run:
         add_node(nodes, (0, leaf.index), None, leaves, lambda _: None)
     return list(nodes)
-
-
-def _run(
-    job: Job, run: tuple[Leaf, ...], work: Callable[..., Made], merge: Merge[Made], *more: Any
-) -> dict[Node, Made]:
-    """Some leaves in turn, and the families among them summed."""
-    nodes: dict[Node, Made] = {}
-    with kept_open():
-        for leaf in run:
-            add_node(nodes, (0, leaf.index), work(job, leaf, *more), job.card.leaves, merge)
-    return nodes
 
 
 def _follow(futures: dict[Any, tuple[Leaf, ...]], watch: Watch | None, fetch: bool) -> Iterator[Any]:
