@@ -138,7 +138,7 @@ def _forest(
     are summed where they lie.
     """
     shares = runs(leaves, max(1, sum(on.nthreads().values())))
-    few = job.arithmetic.node * len(shares) <= FETCHED
+    few = job.arithmetic.full * len(shares) <= FETCHED
     of = job.card.leaves
     futures = {
         on.submit(in_turn, only_leaves(job, run), run, work, merge, *more, pure=False): run for run in shares
