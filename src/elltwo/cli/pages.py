@@ -221,10 +221,13 @@ print(model.rule, model.strength, round(model.scores["rmse"], 2))
 
 ## Tables that do not fit into memory
 
+    elltwo fit 'part-*.parquet' -t y
+
+reads a table that would fill the memory as a stream: in one pass, on all cores, in memory that does not grow with the
+rows, to the same answer. In two steps, of which the first may be done anywhere, in shards that merge:
+
     elltwo stats 'part-*.parquet' -t y -o all.moments
     elltwo fit all.moments -t y
-
-One pass, and memory that does not grow with the rows; shards can be made anywhere and merged.
 """
 
 
