@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from elltwo.cli.fitting import Asked, Fitted, intervals
-from elltwo.cli.honest import Errors, Worth
+from elltwo.cli.honest import Errors, worth_of
 from elltwo.cli.reading import Loaded
 from elltwo.cli.words import flag_of
 from elltwo.errors import UsageError
-from elltwo.selecting.nested import Nested, few_numbers
+from elltwo.selecting.nested import few_numbers
 
 TABLE_OPTIONS = ("weights", "group", "fold_column", "categorical", "date", "na", "features")
 ROW_OPTIONS = {"solver": "qr", "second_pass": True}  # these read rows
@@ -70,7 +70,7 @@ def facts(found: Any, data: str, asked: Asked) -> Fitted:
                 0, f"leave-one-out, the default, needs the rows, and only moments were kept: {used} decided"
             )
     loaded = Loaded(found.plan, np.empty((0, len(found.names))), None, None, None, None, data, tuple(notes))
-    honest = _worth(measured.nested)
+    honest = None if measured.nested is None else worth_of(measured.nested)
     return Fitted(
         loaded=loaded, asked=asked, rows=found.rows, weight=float(d.weight), sd_y=spread, rotated=found.rotated,
         folded=found.folds, selection=found.selection, solution=found.solution, plain=shrink(found.rotated, 0.0),
@@ -78,16 +78,6 @@ def facts(found: Any, data: str, asked: Asked) -> Fitted:
         worth=honest, errors=_errors(found) if honest is None else honest.errors,
         findings=found.findings(), looked=found.looked,
     )  # fmt: skip
-
-
-def _worth(nested: Nested | None) -> Worth | None:
-    """Roots of the honest errors."""
-    if nested is None:
-        return None
-    fitted = np.sqrt(nested.error)
-    spread = nested.standard_error / np.where(fitted > 0, 2 * fitted, np.inf)
-    errors = Errors(fitted, np.sqrt(nested.plain), np.sqrt(nested.baseline), spread)
-    return Worth(errors, nested.alphas, None)
 
 
 def _errors(found: Any) -> Errors:

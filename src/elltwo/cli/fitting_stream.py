@@ -13,8 +13,6 @@ from elltwo.errors import UsageError
 if TYPE_CHECKING:
     from elltwo.tables.reading.readers import Source
 
-NAMES = ("stream", "solver", "threads", "dask", "workers", "memory_limit", "second_pass", "features")
-
 
 def wants_stream(data: str, params: dict[str, Any]) -> bool:
     """Asked for, implied by a cluster or a solver, or forced by the size of the files.
@@ -53,7 +51,10 @@ def too_large(data: str) -> bool:
 
 def fit_stream(data: str, targets: tuple[str, ...], table: dict[str, Any], asked: Asked, run: dict[str, Any],
                quiet: bool) -> Fitted:  # fmt: skip
-    """Fit from one pass over files; leave-one-out, the default for few numbers, takes a second one."""
+    """Fit from one pass over files; leave-one-out, the default for few numbers, takes a second one.
+
+    ``table`` are options of the table, the recipe among them; ``run`` those of the pass.
+    """
     from elltwo.cli.reading import cap_of, date_uses
     from elltwo.scale.commands import fit_moments
     from elltwo.tables.reading.readers import open_source
@@ -68,7 +69,7 @@ def fit_stream(data: str, targets: tuple[str, ...], table: dict[str, Any], asked
             source, list(targets), rule=asked.rule, alpha=asked.alpha, standardize=asked.standardize,
             one_se=asked.one_se, folds=asked.folds, seed=asked.seed, contiguous=asked.ordered,
             max_levels=cap_of(table.get("recipe")), say=telling(quiet), watch=watch,
-            **{n: run[n] for n in NAMES if n != "stream"}, **options,
+            **run, **options,
         )  # fmt: skip
     return facts(found, data, asked)
 

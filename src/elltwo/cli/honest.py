@@ -14,7 +14,7 @@ from elltwo.cli.recoding import Recoding, part_of
 from elltwo.factoring.folds import factor_with_folds, fold_moments, refilled
 from elltwo.facts.problem import Problem
 from elltwo.facts.rotated import Fold, Rotated
-from elltwo.selecting.nested import few_numbers, nested, within
+from elltwo.selecting.nested import Nested, few_numbers, nested, within
 from elltwo.selecting.registry import find_rule
 from elltwo.selecting.select import select
 from elltwo.shrinking.path import shrink
@@ -149,6 +149,7 @@ def worth(
 
 
 def _from_moments(problem: Problem, folds: np.ndarray, choice: Choice, redo: Redo = None) -> Worth:
+    """By nested folds whose moments are subtracted from those of all rows."""
     alphas = None if choice.alpha is None else np.array([choice.alpha])
     rule = "kfold" if alphas is not None or "rows" in find_rule(choice.rule).needs else choice.rule
     one_se = choice.one_se and alphas is None
@@ -158,6 +159,11 @@ def _from_moments(problem: Problem, folds: np.ndarray, choice: Choice, redo: Red
     else:
         parts = fold_moments(problem, folds)
         found = nested(parts, problem.penalty, problem.intercept, alphas, gaps=redo, rule=rule, one_se=one_se)
+    return worth_of(found)
+
+
+def worth_of(found: Nested) -> Worth:
+    """Roots of the mean squared errors of nested folds; the spread by the delta method."""
     fitted = np.sqrt(found.error)
     spread = found.standard_error / np.where(fitted > 0, 2 * fitted, np.inf)
     return Worth(Errors(fitted, np.sqrt(found.plain), np.sqrt(found.baseline), spread), found.alphas, None)

@@ -1,4 +1,4 @@
-"""What a stream's second pass saw, in words and as data: rows of large leverage, rows far off."""
+"""Rows of large leverage and rows far off, for the report and as data: of a second pass, or of a table in memory."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ PREPARE = (
     click.option("--reference", multiple=True, metavar="WORD|COL=LEVEL",
                  help="The level without a column: auto (the first of two), none, first, or by name."),
 )  # fmt: skip
-NAMES = ("impute", "indicators", "missing_level", "merge", "max_levels", "min_count", "reference")
+RECIPE = ("impute", "indicators", "missing_level", "merge", "max_levels", "min_count", "reference")
 
 
 def recipe_of(params: dict[str, Any]) -> Recipe:

@@ -12,7 +12,7 @@ import click
 
 from elltwo.cli.checking import FROM_MOMENTS, IN_MEMORY, IN_STREAM, check_fit
 from elltwo.cli.console import dim, progress, put, put_json, say
-from elltwo.cli.preparing import NAMES, PREPARE, recipe_of
+from elltwo.cli.preparing import PREPARE, RECIPE, recipe_of
 from elltwo.cli.settings import attach, settings
 from elltwo.cli.words import flag_of
 from elltwo.errors import UsageError
@@ -110,8 +110,6 @@ STREAM = (
 
 def check_places(*places: str | None) -> None:
     """Before any work: refuse an output whose folder cannot take it."""
-    import os
-
     for place in filter(None, places):
         if Path(place).is_dir():
             raise UsageError(f"cannot write {place}: it is a folder; name a file in it")
@@ -141,15 +139,14 @@ def reproduce(data: str, params: dict[str, Any]) -> str:
 DEFAULTS = {("rule", "auto"), ("folds", 5), ("seed", 0), ("task", "regress"), ("encoding", "utf-8"), ("solver", "gram"),
             ("workers", 0), ("on_error", "stop"), ("missing_level", "column"),
             ("min_count", 0.0)}  # fmt: skip
-
-
+# Options of STREAM and FEATURE: how a pass goes, and what only a pass makes.
 RUNNING = ("stream", "solver", "threads", "dask", "workers", "memory_limit", "second_pass", "features")
 
 
 def split_options(params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Options of the table, and options of the fit."""
     wishes = ("alpha", "rule", "one_se", "folds", "ordered", "standardize", "seed")
-    table = {k: v for k, v in params.items() if k not in (*wishes, *RUNNING, *NAMES)}
+    table = {k: v for k, v in params.items() if k not in (*wishes, *RUNNING, *RECIPE)}
     return table | {"recipe": recipe_of(params)}, {k: params[k] for k in wishes}
 
 
@@ -189,11 +186,12 @@ def _fit_rows(data: str, params: dict[str, Any], quiet: bool) -> Any:
 def _fit_stream(data: str, params: dict[str, Any], quiet: bool) -> Any:
     """From files in one pass, in memory that does not grow with them."""
     from elltwo.cli.fitting import Asked
-    from elltwo.cli.fitting_stream import NAMES, fit_stream
+    from elltwo.cli.fitting_stream import fit_stream
 
     table, wishes = split_options(params)
     targets = table.pop("target")
-    fitted = fit_stream(data, targets, table, Asked(**wishes), {n: params[n] for n in NAMES}, quiet)
+    run = {n: params[n] for n in RUNNING if n != "stream"}
+    fitted = fit_stream(data, targets, table, Asked(**wishes), run, quiet)
     _say_plan(fitted.loaded.plan, fitted.rows, quiet)
     return fitted
 

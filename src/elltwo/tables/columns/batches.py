@@ -43,8 +43,8 @@ class Batch:
     fold_book : LevelBook
     first_row : int
         Global number of the first row, from 0.
-    file : str
-    row_group : int or None
+    origin : Origin
+        File, row group and line of the rows, for messages.
     """
 
     columns: tuple[np.ndarray, ...]
