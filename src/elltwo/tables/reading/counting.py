@@ -1,8 +1,8 @@
 """How many rows a text file has, several times faster than reading them: lines, with an eye on quotes.
 
-Folds depend on the number of a row in the whole source, so files are counted before a stream begins (which of them, and
-how far, is for `elltwo.tables.numbering` to say), and a large one is marked where it can be cut. A row is a line that is
-not blank; a line break inside a quoted field ends none (RFC 4180).
+Folds depend on the number of a row in the whole source, so files are counted before a stream begins (which of them and
+how far, `elltwo.tables.numbering` says), and a large one is marked where it can be cut. A row is a line that is not
+blank; a line break inside a quoted field ends none (RFC 4180).
 """
 
 from __future__ import annotations
