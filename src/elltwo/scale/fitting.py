@@ -165,18 +165,15 @@ def _imputed(d: Derived, design: DesignMap) -> Derived:
 
 def _factored(made: _Designed, R: Triangles | None) -> tuple[Rotated, list[Fold] | None]:
     """The spectrum of all rows and those of the training folds, from the Gram matrices or from triangles."""
-    folding = made.folding
-    m, penalty, intercept = folding.m, folding.penalty, folding.intercept
-    if m.folds > 1:
+    folding, m, several = made.folding, made.folding.m, made.folding.m.folds > 1
+    if several:
         refuse_empty_folds(m)
-    if R is None:
-        origin = Origin("moments", f"one pass over {m.count:,} rows kept their moments", squared=True)
-        rotated = factor_moments(made.whole, penalty, intercept, origin)
-        return rotated, folding.folds() if m.folds > 1 else None
-    rotated = triangle_rotated(R, m, made.map, folding.targets, penalty, intercept)
-    if m.folds == 1:
-        return rotated, None
-    return rotated, triangle_folds(R, m, folding.recipe, folding.sources, folding.targets, penalty, intercept)
+    if R is not None:
+        rotated = triangle_rotated(R, folding, made.map)
+        return rotated, triangle_folds(R, folding) if several else None
+    origin = Origin("moments", f"one pass over {m.count:,} rows kept their moments", squared=True)
+    rotated = factor_moments(made.whole, folding.penalty, folding.intercept, origin)
+    return rotated, folding.folds() if several else None
 
 
 def _settled_rule(rule: str | None, rows: bool) -> str | None:

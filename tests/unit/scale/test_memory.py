@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 
 from elltwo.facts.plan import TablePlan
-from elltwo.scale.jobs.arithmetic import LEVELS_GUESS, decoded_ahead, memory_arithmetic, partial_sums
+from elltwo.scale.jobs.arithmetic import LEVELS_GUESS, memory_arithmetic, partial_sums
 from elltwo.scale.jobs.job import plan_job
 from elltwo.tables.moments.forest import add_node
-from elltwo.tables.reading.parquet import AHEAD_BYTES
+from elltwo.tables.reading.parquet import AHEAD_BYTES, decoded_ahead
 
 # A small table first, so that imports and pools are there; then the peak of resident memory over what is there.
 PROGRAM = """

@@ -50,9 +50,16 @@ class Folding:
 
     def design(self, k: int, without: int | None = None) -> FoldDesign:
         """Moments of both sides of fold k, preprocessed by its training rows."""
-        # held-out errors need x − c alone when a free constant takes up the shift
-        about = (self.recipe, self.sources, self.targets, self.intercept)
-        return fold_design(self.m, k, *about, without, self._fixed)
+        return fold_design(
+            self.m,
+            k,
+            self.recipe,
+            self.sources,
+            self.targets,
+            relative=self.intercept,  # held-out errors need x − c alone when a free constant takes up the shift
+            without=without,
+            fixed=self._fixed,
+        )
 
     def fold(self, found: FoldDesign) -> Fold:
         """The fold that such moments make."""

@@ -14,13 +14,13 @@ from elltwo.scale.jobs.leaves import MOST_LEAVES
 from elltwo.tables.files import DataFile, fingerprint
 from elltwo.tables.moments.forest import ARITY
 from elltwo.tables.moments.levels import HEADROOM
-from elltwo.tables.reading.parquet import AHEAD, AHEAD_BYTES, parquet_shape
+from elltwo.tables.reading.parquet import decoded_ahead, parquet_shape
 
 BLOCK_BYTES = 32 * 2**20  # of one copy of a block; between these numbers of rows:
 FEWEST_ROWS, MOST_ROWS = 4_096, 16_000  # fewer make thin products; more leave the cache, and a column of
 # more than 128 KiB is memory that malloc asks the system for each time, where it may not keep it (Dask's workers)
 BLOCK_COPIES = 6  # Arrow batch, decoded columns, gathered columns, their transpose, flags
-PAGE_COPIES = 2 * 2**20  # a decoder holds about two pages of a column
+PAGE_COPIES, VALUE_COPIES = 2 * 2**20, 64  # a decoder holds about two pages of a column, or all of its few values
 AHEAD_COPIES = 2  # rows that were decoded ahead, and the next ones while the last of them are still in use
 READER_BYTES = 24 * 2**20  # of a reader, the text that it parses and its allocator, whatever the columns
 FIT_COPIES, FOLD_COPIES = 11, 2  # P × P matrices while one fold is factored, and those that each fold keeps
@@ -82,16 +82,26 @@ class Arithmetic:
 
 
 def memory_arithmetic(
-    plan: TablePlan, folds: int, threads: int = 1, derived: int = 0, leaves: int = MOST_LEAVES
+    plan: TablePlan,
+    folds: int,
+    threads: int = 1,
+    derived: int = 0,
+    leaves: int = MOST_LEAVES,
+    tallest: int | None = None,
 ) -> Arithmetic:
-    """Count the columns of a plan and what they take; unknown levels are guessed, flags assumed everywhere."""
+    """Count the columns of a plan and what they take; unknown levels are guessed, flags assumed everywhere.
+
+    ``tallest`` is the rows of the largest part (row group, file), if they are known.
+    """
     numbers = len(plan.number_names) + derived + len(plan.targets)
     dense = 1 + 2 * numbers if plan.sampled else 1 + numbers + derived + sum(c.missing for c in plan.numeric)
     levels, guess = _levels(plan, True), _levels(plan, False)
     columns, width = dense + sum(levels), numbers + len(levels)
     rows = max(FEWEST_ROWS, min(MOST_ROWS, BLOCK_BYTES // (8 * (dense + len(levels)))))
-    per_thread = rows * 8 * (dense + len(levels)) * BLOCK_COPIES + width * PAGE_COPIES
-    per_thread += AHEAD_COPIES * 8 * width * decoded_ahead(rows, width) + READER_BYTES
+    most = decoded_ahead(rows, width) if tallest is None else tallest
+    page = PAGE_COPIES if tallest is None else min(PAGE_COPIES, VALUE_COPIES * tallest)
+    per_thread = min(rows, most) * 8 * (dense + len(levels)) * BLOCK_COPIES + width * page
+    per_thread += AHEAD_COPIES * 8 * width * min(decoded_ahead(rows, width), most) + READER_BYTES
     node, full = (folds * _stored(dense, each) for each in (guess, levels))
     nodes = partial_sums(leaves) + threads
     fit = (FIT_COPIES + FOLD_COPIES * folds) * 8 * columns**2
@@ -105,9 +115,16 @@ def partial_sums(leaves: int) -> int:
 
 
 def affordable(
-    plan: TablePlan, folds: int, threads: int, derived: int, leaves: int, limit: int | None, fixed: bool
+    plan: TablePlan,
+    folds: int,
+    threads: int,
+    limit: int | None,
+    fixed: bool,
+    **shape: int | None,
 ) -> Arithmetic:
     """The arithmetic of so many threads, or of fewer where memory is short and their number is not ``fixed``.
+
+    ``shape`` is that of `memory_arithmetic`: ``derived``, ``leaves``, ``tallest``.
 
     Raises
     ------
@@ -115,9 +132,9 @@ def affordable(
         The limit (default: what the machine has free) is too small.
     """
     limit = free_memory() if limit is None else limit
-    found = memory_arithmetic(plan, folds, threads, derived, leaves)
+    found = memory_arithmetic(plan, folds, threads, **shape)
     while not fixed and found.threads > 1 and limit is not None and found.bytes > limit:
-        found = memory_arithmetic(plan, folds, found.threads - 1, derived, leaves)
+        found = memory_arithmetic(plan, folds, found.threads - 1, **shape)
     found.refuse_beyond(limit)
     return found
 
@@ -142,11 +159,6 @@ def _stored(dense: int, levels: Sequence[int]) -> int:
     """Bytes of one fold's moments: dense × dense, levels × dense, and levels × levels of other categories."""
     cross = (sum(levels) ** 2 - sum(n * n for n in levels)) // 2
     return 8 * (dense**2 + sum(levels) * dense + cross)
-
-
-def decoded_ahead(rows: int, columns: int) -> int:
-    """Rows that a reader decodes at once, for blocks of ``rows``: several blocks of few columns, one of many."""
-    return rows * max(1, min(AHEAD, AHEAD_BYTES // (8 * rows * max(columns, 1))))
 
 
 def free_memory() -> int | None:

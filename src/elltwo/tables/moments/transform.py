@@ -46,6 +46,7 @@ def mapped(
     design: DesignMap,
     targets: Sequence[int],
     keep: np.ndarray,
+    *,
     relative: bool = False,
 ) -> DesignMoments:
     """Moments of design columns ``keep`` and of targets (positions of number columns): TᵀGT.
@@ -106,6 +107,7 @@ def fold_design(
     recipe: Recipe,
     sources: Sequence[Source],
     targets: Sequence[int],
+    *,
     relative: bool = False,
     without: int | None = None,
     fixed: DesignMap | None = None,
@@ -120,8 +122,8 @@ def fold_design(
     design = fixed or design_map(m, train, recipe, sources)
     keep = design.live
     return FoldDesign(
-        mapped(m, train, int(m.rows[others].sum()), design, targets, keep, relative),
-        mapped(m, held, int(m.rows[k]), design, targets, keep, relative),
+        mapped(m, train, int(m.rows[others].sum()), design, targets, keep, relative=relative),
+        mapped(m, held, int(m.rows[k]), design, targets, keep, relative=relative),
         design,
     )
 

@@ -85,6 +85,11 @@ def _numbered(file: DataFile, sizes: Sequence[int], first_row: int) -> tuple[Par
     return tuple(parts)
 
 
+def decoded_ahead(rows: int, columns: int) -> int:
+    """Rows that are decoded at once, for batches of ``rows``: several batches of few columns, one of many."""
+    return rows * max(1, min(AHEAD, AHEAD_BYTES // (8 * rows * max(columns, 1))))
+
+
 class OpenFile:
     """The file that is being read, open across its row groups: a footer of many columns is dear to parse.
 
@@ -113,7 +118,7 @@ class OpenFile:
         if stream is None or stream.key != key or stream.start > part.skip:
             reader = self.reader(part.file, dictionaries)
             groups = [part.row_group]
-            ahead = rows * max(1, min(AHEAD, AHEAD_BYTES // (8 * rows * max(len(columns), 1))))
+            ahead = decoded_ahead(rows, len(columns))
             batches = reader.iter_batches(ahead, row_groups=groups, columns=columns, use_threads=False)
             stream = _Stream(key, batches)
         for batch in stream.take(part.skip, None if part.rows is None else part.skip + part.rows):
