@@ -9,7 +9,7 @@ from elltwo.tables.moments.mixed import MixedMoments
 
 
 def frame(n: int = 800, seed: int = 0, missing: float = 0.08, offset: float = 10.0) -> pd.DataFrame:
-    """Four numbers (x0 complete), two categories, a group and a target."""
+    """Four numbers (x0 complete), two categories and a target."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((n, 4)) @ rng.standard_normal((4, 4)) + offset
     c, e = rng.choice(list("pqrs"), n), rng.choice([f"z{i}" for i in range(9)], n)

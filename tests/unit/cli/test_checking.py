@@ -18,7 +18,7 @@ BOTH = {
     ("--drop", "y"): "is the target and --drop leaves it out",
     ("--drop", "w", "--weights", "w"): "is the weights and --drop leaves it out",
     ("--encoding", "latin-77"): "no encoding has that name",
-    ("--impute", "median"): "neither mean nor a number",
+    ("--impute", "median"): "'median' is neither mean nor a number",
     ("--report", "."): "it is a folder",
     ("-o", "no-such-folder/m.json"): "its folder does not exist",
 }
