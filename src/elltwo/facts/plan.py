@@ -214,11 +214,6 @@ class TablePlan:
         """Names of the weight, group and fold columns that were declared."""
         return tuple(n for n in (self.weights, self.group, self.fold_column) if n is not None)
 
-    @property
-    def needed(self) -> tuple[str, ...]:
-        """Names of every column that must be read to fit."""
-        return (*(c.name for c in self.used), *(c.name for c in self.targets), *self.helpers)
-
     def column(self, name: str) -> ColumnPlan:
         """The plan of one column, target or feature; KeyError if there is none."""
         for column in (*self.columns, *self.targets):
