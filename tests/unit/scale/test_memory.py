@@ -90,8 +90,16 @@ def test_levels_of_the_sample_are_announced_and_more_where_it_met_many_once(tmp_
     assert more.arithmetic.columns == few + 2_002, "the cap, twice, as dictionaries grow"
     assert known.arithmetic.full > known.arithmetic.node
     plain = TablePlan.from_json(known.plan.to_json())
-    assert memory_arithmetic(plain, 5, leaves=1) == known.arithmetic
+    assert memory_arithmetic(plain, 5, leaves=1, tallest=4_000) == known.arithmetic
     assert LEVELS_GUESS < 400
+
+
+def test_a_short_table_of_many_columns_is_not_charged_for_pages_that_it_cannot_fill():
+    plan = plan_job(numbers(300, 40), "y").plan
+    short, tall, unknown = (memory_arithmetic(plan, 5, tallest=rows) for rows in (300, 10**6, None))
+    assert short.blocks < tall.blocks / 2
+    assert tall == unknown
+    assert short.block_rows == tall.block_rows, "leaves are cut alike"
 
 
 def test_the_fit_keeps_two_matrices_of_every_fold_beside_those_of_one():

@@ -124,7 +124,19 @@ def test_a_number_declared_missing_is_missing_in_text_and_in_typed_files(tmp_pat
         ("a,b,a\n1,2,3\n", r"two columns named 'a' \(number 1 and 3\): rename one"),
         ("a b c\n1 2 3\n", "which looks separated by blanks: separate by commas or tabs"),
         ("a,b\n1,2\n3,4,5\n", r"line 3: 3 fields where the header has 2; mend the line, or quote"),
-        ("a,b\n1,2\n3\n", r"line 3: 1 fields where the header has 2"),
+        ("a,b\n1,2\n3\n", r"line 3: 1 field where the header has 2"),
+        (
+            'a,b\n1,2\n"3,4\n5,6\n',
+            r"line 4: 1 field where the header has 2; look for a quote that is never closed",
+        ),
+        (
+            "x,y\na,1,2\nb,2,3\n",
+            r"line 2: 3 fields where the header has 2; .*name the column that the header leaves out",
+        ),
+        (
+            "a,b\n" + "".join(f"{i},2\n" for i in range(9)) + "x" * 90 + ",4\n",
+            r"line 11: .* holds numbers; mend the line, or use `--categorical a`",
+        ),
         (
             b"a,b\n1,caf\xe9\n",
             r"line 2, is not written in UTF-8: .* use `--encoding cp1252`, or convert it with `iconv",

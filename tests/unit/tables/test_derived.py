@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import SplineTransformer
 
-from elltwo.errors import DataError, UsageError
+from elltwo.errors import DataError, InputError, UsageError
 from elltwo.scale.commands import fit_moments
 from elltwo.scale.jobs.job import plan_job
 from elltwo.scale.passes.passing import run_job
@@ -97,3 +98,15 @@ def test_what_is_no_feature_is_refused_with_the_forms(text, why):
 def test_a_feature_declared_twice_is_refused():
     with pytest.raises(UsageError, match="two columns would be named"):
         plan_job(table(), "y", features=["square:x0", "power:x0:2"])
+
+
+@pytest.mark.parametrize("feature", ["square:a", "product:a:b", "log:a", "spline:a:4"])
+@pytest.mark.parametrize(("value", "says"), [(np.inf, "'inf', and only finite"), (1e170, "")])
+def test_what_a_feature_cannot_take_is_refused_where_it_stands_in_the_file(tmp_path, feature, value, says):
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame(rng.standard_normal((40_000, 3)), columns=["a", "b", "y"])
+    data.loc[35_000, "a"] = value  # beyond what a sample can number
+    data.to_csv(tmp_path / "t.csv", index=False)
+    place = r"t\.csv, line 35002: column 'a' has " if says or feature == "square:a" else "square overflows"
+    with pytest.raises((DataError, InputError), match=place + says):
+        fit_moments(tmp_path / "t.csv", "y", features=[feature])

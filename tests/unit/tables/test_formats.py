@@ -283,3 +283,20 @@ def test_the_index_of_a_pandas_frame_is_never_a_column(tmp_path, index):
     frame.to_parquet(tmp_path / "t.parquet")
     assert read_table(tmp_path / "t.parquet").names == ("a", "y")
     assert [c.name for c in plan_columns(tmp_path / "t.parquet", "y").columns] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        (pd.Series([1.0, 2.0], name="y"), "a series is one column, .* give a frame"),
+        ({"x": 5, "y": [1.0, 2.0]}, "column 'x' is no list of values"),
+        ({"x": np.ones((2, 2)), "y": [1.0, 2.0]}, "column 'x' is no list of values"),
+        (
+            pd.DataFrame({"x": [pd.NA, 1, "a"], "y": [1.0, 2, 3]}),
+            "row 3: column 'x' has 'a', and row 2 has 1",
+        ),
+    ],
+)
+def test_what_is_no_table_gets_one_sentence(source, sentence):
+    with pytest.raises(DataError, match=sentence):
+        read_table(source)

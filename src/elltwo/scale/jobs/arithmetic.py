@@ -20,7 +20,10 @@ BLOCK_BYTES = 32 * 2**20  # of one copy of a block; between these numbers of row
 FEWEST_ROWS, MOST_ROWS = 4_096, 16_000  # fewer make thin products; more leave the cache, and a column of
 # more than 128 KiB is memory that malloc asks the system for each time, where it may not keep it (Dask's workers)
 BLOCK_COPIES = 6  # Arrow batch, decoded columns, gathered columns, their transpose, flags
-PAGE_COPIES, VALUE_COPIES = 2 * 2**20, 64  # a decoder holds about two pages of a column, or all of its few values
+PAGE_COPIES, VALUE_COPIES = (
+    2 * 2**20,
+    64,
+)  # a decoder holds about two pages of a column, or all of its few values
 AHEAD_COPIES = 2  # rows that were decoded ahead, and the next ones while the last of them are still in use
 READER_BYTES = 24 * 2**20  # of a reader, the text that it parses and its allocator, whatever the columns
 FIT_COPIES, FOLD_COPIES = 11, 2  # P × P matrices while one fold is factored, and those that each fold keeps
@@ -98,10 +101,12 @@ def memory_arithmetic(
     levels, guess = _levels(plan, True), _levels(plan, False)
     columns, width = dense + sum(levels), numbers + len(levels)
     rows = max(FEWEST_ROWS, min(MOST_ROWS, BLOCK_BYTES // (8 * (dense + len(levels)))))
-    most = decoded_ahead(rows, width) if tallest is None else tallest
-    page = PAGE_COPIES if tallest is None else min(PAGE_COPIES, VALUE_COPIES * tallest)
-    per_thread = min(rows, most) * 8 * (dense + len(levels)) * BLOCK_COPIES + width * page
-    per_thread += AHEAD_COPIES * 8 * width * min(decoded_ahead(rows, width), most) + READER_BYTES
+    ahead, page = decoded_ahead(rows, width), PAGE_COPIES
+    block = rows if tallest is None else min(rows, tallest)
+    if tallest is not None:
+        ahead, page = min(ahead, tallest), min(page, VALUE_COPIES * tallest)
+    per_thread = block * 8 * (dense + len(levels)) * BLOCK_COPIES + width * page
+    per_thread += AHEAD_COPIES * 8 * width * ahead + READER_BYTES
     node, full = (folds * _stored(dense, each) for each in (guess, levels))
     nodes = partial_sums(leaves) + threads
     fit = (FIT_COPIES + FOLD_COPIES * folds) * 8 * columns**2
@@ -118,13 +123,14 @@ def affordable(
     plan: TablePlan,
     folds: int,
     threads: int,
+    *,
+    derived: int,
+    leaves: int,
+    tallest: int | None,
     limit: int | None,
     fixed: bool,
-    **shape: int | None,
 ) -> Arithmetic:
     """The arithmetic of so many threads, or of fewer where memory is short and their number is not ``fixed``.
-
-    ``shape`` is that of `memory_arithmetic`: ``derived``, ``leaves``, ``tallest``.
 
     Raises
     ------
@@ -132,9 +138,9 @@ def affordable(
         The limit (default: what the machine has free) is too small.
     """
     limit = free_memory() if limit is None else limit
-    found = memory_arithmetic(plan, folds, threads, **shape)
+    found = memory_arithmetic(plan, folds, threads, derived, leaves, tallest)
     while not fixed and found.threads > 1 and limit is not None and found.bytes > limit:
-        found = memory_arithmetic(plan, folds, found.threads - 1, **shape)
+        found = memory_arithmetic(plan, folds, found.threads - 1, derived, leaves, tallest)
     found.refuse_beyond(limit)
     return found
 

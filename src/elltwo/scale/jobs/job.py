@@ -23,6 +23,7 @@ from elltwo.tables.moments.sets import JobCard
 from elltwo.tables.numbering import numbered
 from elltwo.tables.plan import plan_columns
 from elltwo.tables.read import iter_batches
+from elltwo.tables.reading.parquet import Part
 from elltwo.tables.reading.readers import Source, open_source
 from elltwo.tables.reading.samples import sample_table
 
@@ -104,7 +105,10 @@ def plan_job(
     leaves = cut_leaves(pieces, bare.node, bare.block_rows)
     limit = parse_bytes(memory_limit) if isinstance(memory_limit, str) else memory_limit
     at_once = min(cores(), len(leaves)) if threads is None else threads
-    arithmetic = affordable(plan, rule.k, at_once, made, len(leaves), limit, fixed=threads is not None)
+    arithmetic = affordable(
+        plan, rule.k, at_once, derived=made, leaves=len(leaves), tallest=_tallest(pieces), limit=limit,
+        fixed=threads is not None,
+    )  # fmt: skip
     held = {t.path: t.data for t in opened.texts}
     files = tuple(file_card(f, held.get(f.path)) for f in opened.files)
     card = JobCard(
@@ -112,6 +116,12 @@ def plan_job(
     )
     changed = {f.path: fingerprint(f.path) for f in opened.files if held.get(f.path) is None}
     return Job(opened, plan, rule, leaves, card, changed, arithmetic, derived)
+
+
+def _tallest(parts: Sequence[Part]) -> int | None:
+    """Rows of the largest part, where all are known."""
+    known = [part.rows for part in parts if part.rows is not None]
+    return max(known) if known and len(known) == len(parts) else None
 
 
 def stream_plan(source: Source, target: str | Sequence[str] | None, options: dict[str, Any]) -> TablePlan:
@@ -127,13 +137,14 @@ def derive_features(source: Source, plan: TablePlan, texts: Sequence[str]) -> tu
         return ()
     known = [c.name for c in plan.used if c.kind in ("number", "boolean")]
     table = source.frame if source.frame is not None else sample_table(source, plan.na, ())
-    batcher = Batcher(replace(plan, targets=(), weights=None, group=None, fold_column=None))
+    bare = replace(plan, targets=(), weights=None, group=None, fold_column=None)
+    batcher = Batcher(bare, finite=False)  # the pass says where an infinity stands, the sample cannot
     batches = [batcher(raw).numbers for raw in table.raws(batcher.columns)]
     numbers = np.concatenate(batches) if batches else np.empty((0, len(plan.number_names)))
 
     def sample(name: str) -> np.ndarray:
         column = numbers[:, plan.number_names.index(name)]
-        return column[~np.isnan(column)]
+        return column[np.isfinite(column)]
 
     derived = derive(texts, sample, known)
     made = [name for d in derived for name in d.names]

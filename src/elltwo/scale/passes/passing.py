@@ -26,6 +26,7 @@ from elltwo.tables.moments.planned import stored_categories, stored_numbers
 from elltwo.tables.moments.sets import MomentSet
 from elltwo.tables.read import iter_batches
 from elltwo.tables.reading.parquet import kept_open
+from elltwo.tables.source import bad_value
 
 SAVE_SECONDS = 30.0
 T = TypeVar("T")
@@ -76,6 +77,7 @@ def leaf_moments(job: Job, leaf: Leaf, seen: Callable[[int], None] | None = None
                 left_out += _gather(gatherer, batch, job, batcher)
             except DataError:
                 batcher.refuse_infinite(batch)  # says where it stands, if that was it
+                _refuse_overflow(batch, job)
                 raise
             if seen is not None:
                 seen(batch.rows)
@@ -95,6 +97,20 @@ def _gather(gatherer: Gatherer, batch: Batch, job: Job, batcher: Batcher) -> int
         weights = None if weights is None else weights[keep]
     gatherer.add(columns, codes, [book.levels for book in batch.books], folds, weights)
     return int(absent.sum())
+
+
+def _refuse_overflow(batch: Batch, job: Job) -> None:
+    """BadValue for the largest value of a column whose power or product is infinite."""
+    names = job.plan.number_names
+    for d in job.derived:
+        values = {name: batch.columns[names.index(name)] for name in d.columns}
+        if not np.isinf(derived_values(d, values.__getitem__)).any():
+            continue
+        name = max(values, key=lambda name: np.nanmax(np.abs(values[name])))
+        row = int(np.nanargmax(np.abs(values[name])))
+        why = f"{d.names[0]!r}, centred at {d.centre[0]:.3g}, overflows"
+        remedy = "divide the column by a power of ten, or leave the feature out"
+        raise bad_value(batch.origin, batch.first_row + row, name, float(values[name][row]), why, remedy)
 
 
 def beside(batch: Batch, job: Job) -> np.ndarray:

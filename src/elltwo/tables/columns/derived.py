@@ -28,12 +28,13 @@ FORMS = "square:COL, power:COL:N, product:COL:COL, log:COL, spline:COL:KNOTS"
 
 
 def derived_values(d: Derived, column: Callable[[str], np.ndarray]) -> np.ndarray:
-    """(len(d.names), n) of rows whose numbers ``column(name)`` (n,) gives."""
+    """(len(d.names), n) of rows whose numbers ``column(name)`` (n,) gives; infinite where they overflow."""
     found = [column(name) for name in d.columns]
-    if d.kind == "power":
-        return ((found[0] - d.centre[0]) ** d.degree)[None]
-    if d.kind == "product":
-        return ((found[0] - d.centre[0]) * (found[1] - d.centre[1]))[None]
+    with np.errstate(over="ignore", invalid="ignore"):
+        if d.kind == "power":
+            return ((found[0] - d.centre[0]) ** d.degree)[None]
+        if d.kind == "product":
+            return ((found[0] - d.centre[0]) * (found[1] - d.centre[1]))[None]
     if d.kind == "log":
         out = np.full((1, found[0].size), np.nan)
         return np.log(found[0][None], out=out, where=found[0][None] > 0)
@@ -106,7 +107,7 @@ def _knots(text: str, values: np.ndarray, count: int) -> tuple[float, ...]:
 def _splines(x: np.ndarray, knots: tuple[float, ...]) -> np.ndarray:
     """Cubic B-splines without their last column, which the others and the intercept add up to."""
     out = np.full((len(knots) + 1, x.size), np.nan)
-    present = ~np.isnan(x)
+    present = np.isfinite(x)
     if present.any():
         out[:, present] = _transformer(knots).transform(x[present, None]).T[:-1]
     return out

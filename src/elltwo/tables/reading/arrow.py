@@ -39,6 +39,10 @@ def frame_table(frame: Any) -> pa.Table:
     if not hasattr(frame, "__arrow_c_stream__") and hasattr(frame, "collect_schema"):
         raise DataError("a lazy frame holds no rows yet: call .collect() on it first")
     names = getattr(frame, "columns", None)
+    if names is None and hasattr(frame, "name") and hasattr(frame, "dtype"):
+        raise DataError(
+            "a series is one column, and a table needs a target and a column to learn from: give a frame"
+        )
     if names is not None and not isinstance(frame, Mapping):
         check_names(tuple(map(_name, names)), FRAME)
     try:
@@ -96,6 +100,10 @@ def _mixed(frame: Any, error: Exception) -> DataError:
     """Name the first value that Arrow could not put beside the others."""
     columns = frame.items() if hasattr(frame, "items") else ()
     for name, values in columns:
+        if not hasattr(values, "__iter__") or getattr(values, "ndim", 1) != 1:
+            return DataError(
+                f"{FRAME}: column {str(name)!r} is no list of values, one for each row: make it one"
+            )
         kinds: dict[str, tuple[int, object]] = {}
         for row, value in enumerate(values):
             kind = _kind(value)
@@ -113,7 +121,11 @@ def _mixed(frame: Any, error: Exception) -> DataError:
 
 
 def _kind(value: object) -> str | None:
-    if value is None or value != value:
+    if (
+        value is None
+        or type(value).__name__ in ("NAType", "NaTType")
+        or (isinstance(value, float) and value != value)
+    ):
         return None
     if isinstance(value, str):
         return "text"

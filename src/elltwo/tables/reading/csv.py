@@ -147,6 +147,19 @@ def wrong_encoding(text: Text, line: int) -> DataError:
     )
 
 
+def wrong_fields(text: Text, line: int, fields: int, quoted: bool = False) -> DataError:
+    """The error for a row with more or fewer fields than the header; ``quoted`` if there is a quote in it."""
+    names = len(text.names)
+    remedy = f"mend the line, or quote a field that holds the separator {text.delimiter!r}"
+    if fields == names + 1 and line == text.header_lines + 1:
+        remedy += ", or name the column that the header leaves out"
+    if fields < names and quoted:
+        remedy = "look for a quote that is never closed, there or before"
+    return DataError(
+        f"{text.short}, line {line}: {fields} field{'s' * (fields != 1)} where the header has {names}; {remedy}"
+    )
+
+
 def _delimiter(text: Text, head: str) -> str:
     """The separator that cuts the first lines into the same number of fields, the most fields winning."""
     if text.path.lower().removesuffix(".gz").endswith((".tsv", ".tab")):
@@ -186,14 +199,23 @@ def _decimal_comma(text: Text, head: str) -> bool:
 
 
 def sample(text: Text, blocks: int = BLOCKS) -> list[list[str]]:
-    """Data rows of the head and of blocks spread evenly over the file (compressed files: the head alone)."""
+    """Data rows of the head and of blocks spread evenly over the file (compressed files: the head alone).
+
+    Raises
+    ------
+    DataError
+        If no row has as many fields as the header.
+    """
     size = 0 if text.compressed or is_remote(text.path) else _size(text)
     start = _first_bytes(text, HEAD if size > WHOLE else WHOLE)
     whole = len(start) == size if size else len(start) < WHOLE
     rows = list(text.rows(io.BytesIO(start if whole else start[: start.rfind(b"\n") + 1])))[1:]
     if not whole and size and not text.encoding.lower().startswith(("utf-16", "utf-32")):
         rows += _strided(text, size, blocks)
-    return [row for row in rows if len(row) == len(text.names)]
+    fitting = [row for row in rows if len(row) == len(text.names)]
+    if rows and not fitting:
+        raise wrong_fields(text, text.line_of(0), len(rows[0]))
+    return fitting
 
 
 def _size(text: Text) -> int:

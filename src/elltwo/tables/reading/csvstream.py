@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from elltwo.errors import BadValue, DataError
 from elltwo.tables.files import DataFile, open_input
 from elltwo.tables.missing import NUMBERLIKE
-from elltwo.tables.reading.csv import Text, wrong_encoding
+from elltwo.tables.reading.csv import Text, wrong_encoding, wrong_fields
 from elltwo.tables.reading.parquet import Part
 from elltwo.tables.source import Origin, Raw, bad_value
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PARSED = 2**20  # bytes that pyarrow parses at once: more leave the cache, and
 TOGETHER = 8  # such batches go on as one, since what follows costs something per batch
 LONGEST = 4 * 2**20  # bytes of a row: parsed at once where one does not fit
+SHOWN = 60  # letters of a value that a remedy repeats
 INVALID = r"conversion error to double: invalid value '(.*)'"  # as pyarrow says it
 
 
@@ -154,11 +155,8 @@ def _explain(text: Text, part: Part, origin: Origin, message: str) -> DataError:
     line = 1 if at is None else text.line_of(part.first_in_file + at)
     if "UTF8" in message or "codec" in message:
         return wrong_encoding(text, line)
-    if at is not None and (fields := re.search(r"Expected (\d+) columns, got (\d+)", message)):
-        return DataError(
-            f"{text.short}, line {line}: {fields.group(2)} fields where the header has {fields.group(1)}; "
-            f"mend the line, or quote a field that holds the separator {text.delimiter!r}"
-        )
+    if at is not None and (found := re.search(r"Expected \d+ columns, got (\d+)(: .*)?", message, re.S)):
+        return wrong_fields(text, line, int(found.group(1)), '"' in (found.group(2) or ""))
     if "straddling" in message:
         return DataError(
             f"{text.short} has a row longer than {LONGEST:,} bytes: look for a quote that is never closed"
@@ -172,11 +170,11 @@ def _explain(text: Text, part: Part, origin: Origin, message: str) -> DataError:
 
 def not_a_number(origin: Origin, row: int, column: str, value: str) -> BadValue:
     """The error for text in a column of numbers."""
-    blank = not value.strip()
-    missing = (
-        "write nothing between the separators" if blank else f"`--na '{value}'` if it means a missing value"
-    )
-    remedy = (
-        f"use {missing}, or `--categorical {column}` if the column names things" if not blank else missing
-    )
+    names = f"`--categorical {column}` if the column names things"
+    if not value.strip():
+        remedy = "write nothing between the separators"
+    elif len(value) > SHOWN:
+        remedy = f"mend the line, or use {names}"
+    else:
+        remedy = f"use `--na '{value}'` if it means a missing value, or {names}"
     return bad_value(origin, row, column, value, "the column holds numbers", remedy)
