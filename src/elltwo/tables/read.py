@@ -102,7 +102,7 @@ def read_planned(
     """
     found = open_source(source, encoding)
     batcher = Batcher(plan, "closed", targets=fit, helpers=fit)
-    check_needed(plan, found.names, found.name, batcher.columns)
+    check_needed(found.names, found.name, batcher.columns)
     more = _texts(extra)
     for name in more:
         require_column(name, found.names, found.name, "--keep")
@@ -163,7 +163,7 @@ def iter_batches(
     """
     found = open_source(source, encoding)
     batcher = batcher or Batcher(plan, levels)
-    check_needed(plan, found.names, found.name, batcher.columns)
+    check_needed(found.names, found.name, batcher.columns)
     for raw in raws(found, batcher.columns, storage_from(plan), batch_rows, only):
         yield batcher(raw)
 
@@ -177,7 +177,7 @@ def storage_from(plan: TablePlan) -> Storage:
     return Storage(frozenset(numbers), frozenset(plain), plan.na or spellings())
 
 
-def check_needed(plan: TablePlan, names: tuple[str, ...], table: str, needed: Iterable[str]) -> None:
+def check_needed(names: tuple[str, ...], table: str, needed: Iterable[str]) -> None:
     """DataError if a column that the plan reads is not there."""
     known = set(names)
     for name in needed:

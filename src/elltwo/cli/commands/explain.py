@@ -16,8 +16,8 @@ from elltwo.cli.words import paragraph, rule_words
 
 HELP = """Say what fit would do with a table, and why, without fitting.
 
-Takes the options of fit. Prints the plan of the columns, the factorization and the rule that would be
-used, and the reason for each.
+Takes the options of fit, but for those of large tables and outputs. Prints the plan of the columns, the
+factorization and the rule that would be used, and the reason for each.
 """
 
 

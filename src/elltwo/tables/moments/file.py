@@ -132,7 +132,7 @@ def _load(path: object, archive: Any) -> MomentSet:
         raise DataError(f"{path} has version {header.get('version')!r}; this elltwo reads version {VERSION}")
     nodes: dict[str, dict[Node, MixedMoments]] = {}
     for i, described in enumerate(header["nodes"]):
-        moments = _moments(path, archive, i, described)
+        moments = _moments(archive, i, described)
         nodes.setdefault(described["job"], {})[described["level"], described["index"]] = moments
     derived = tuple(Derived.from_dict(d) for d in header["derived"])
     jobs = tuple(_card(job) for job in header["jobs"])
@@ -147,7 +147,7 @@ def _card(job: dict[str, Any]) -> JobCard:
     return JobCard(job["id"], tuple(FileCard(**f) for f in job["files"]), int(job["leaves"]), job["rows"])
 
 
-def _moments(path: object, archive: Any, i: int, described: dict[str, Any]) -> MixedMoments:
+def _moments(archive: Any, i: int, described: dict[str, Any]) -> MixedMoments:
     d, K = len(described["numeric"]), int(described["folds"])
     levels = tuple(
         Levels(tuple(labels), frozenset(folded))
