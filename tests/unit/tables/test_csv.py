@@ -15,6 +15,7 @@ from elltwo.tables.missing import NUMBERLIKE, SPELLINGS
 from elltwo.tables.plan import plan_columns
 from elltwo.tables.read import iter_batches, read_table
 from elltwo.tables.reading import csv, csvstream
+from elltwo.tables.reading.storage import Storage
 
 
 def written(tmp_path, text, name="t.csv"):
@@ -223,7 +224,7 @@ def test_blocks_of_any_size_hold_the_same_rows(tmp_path, monkeypatch):
     path = written(tmp_path, long_table(5000))
     plan = plan_columns(path, "y")
     whole = np.concatenate([b.numbers for b in iter_batches(path, plan)])
-    monkeypatch.setattr(csvstream.read_text, "__defaults__", (0, 4096))
+    monkeypatch.setattr(csvstream, "PARSED", 4096)
     found = list(iter_batches(path, plan, batch_rows=77))
     assert max(b.rows for b in found) <= 77
     assert [b.first_row for b in found] == np.cumsum([0] + [b.rows for b in found])[:-1].tolist()
@@ -234,7 +235,7 @@ def test_blocks_of_a_text_table_fill_up_and_leave_no_crumbs(tmp_path):
     path = tmp_path / "many.csv"
     path.write_text("a,b\n" + "".join(f"{i},{i % 7}.25\n" for i in range(400_000)))
     text = csv.describe(str(path))
-    found = list(csvstream.read_text(text, ("a", "b"), frozenset("ab"), frozenset(), SPELLINGS, 200_000))
+    found = list(csvstream.read_text(text, ("a", "b"), Storage(frozenset("ab")), 200_000))
     sizes = [r.arrow.num_rows for r in found]
     assert sum(sizes) == 400_000
     assert max(sizes) <= 200_000
@@ -251,19 +252,15 @@ def test_a_row_too_long_for_a_small_block_is_read_with_a_larger_one_and_none_twi
     path = tmp_path / "long.csv"
     rows = [f"{i},{'x' * (2_000_000 if i == 40_000 else 60)}" for i in range(40_010)]
     path.write_text("a,t\n" + "\n".join(rows) + "\n")
-    text = csv.describe(str(path))
-    found = list(csvstream.read_text(text, ("a", "t"), frozenset("a"), frozenset("t"), SPELLINGS, 2**14))
+    text, storage = csv.describe(str(path)), Storage(frozenset("a"), frozenset("t"))
+    found = list(csvstream.read_text(text, ("a", "t"), storage, 2**14))
     assert [r.first_row for r in found] == list(np.cumsum([0, *(r.arrow.num_rows for r in found)])[:-1])
     numbers = np.concatenate([r.arrow.column("a").to_numpy() for r in found])
     np.testing.assert_array_equal(numbers, np.arange(40_010.0))
     rows[40_000] = "0," + "x" * 9_000_000
     path.write_text("a,t\n" + "\n".join(rows) + "\n")
     with pytest.raises(DataError, match="a row longer than 4,194,304 bytes"):
-        list(
-            csvstream.read_text(
-                csv.describe(str(path)), ("a", "t"), frozenset("a"), frozenset("t"), SPELLINGS, 2**14
-            )
-        )
+        list(csvstream.read_text(csv.describe(str(path)), ("a", "t"), storage, 2**14))
 
 
 @pytest.mark.parametrize("comma", [False, True])

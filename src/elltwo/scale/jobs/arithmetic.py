@@ -20,10 +20,8 @@ BLOCK_BYTES = 32 * 2**20  # of one copy of a block; between these numbers of row
 FEWEST_ROWS, MOST_ROWS = 4_096, 16_000  # fewer make thin products; more leave the cache, and a column of
 # more than 128 KiB is memory that malloc asks the system for each time, where it may not keep it (Dask's workers)
 BLOCK_COPIES = 6  # Arrow batch, decoded columns, gathered columns, their transpose, flags
-PAGE_COPIES, VALUE_COPIES = (
-    2 * 2**20,
-    64,
-)  # a decoder holds about two pages of a column, or all of its few values
+PAGE_COPIES = 2 * 2**20  # a decoder holds about two pages of a column,
+VALUE_COPIES = 64  # or all of its few values
 AHEAD_COPIES = 2  # rows that were decoded ahead, and the next ones while the last of them are still in use
 READER_BYTES = 24 * 2**20  # of a reader, the text that it parses and its allocator, whatever the columns
 FIT_COPIES, FOLD_COPIES = 11, 2  # P × P matrices while one fold is factored, and those that each fold keeps

@@ -33,7 +33,7 @@ def pass_again(
         As in the first pass; a file that has changed since it was planned is named.
     """
     forest: dict[Node, Made] = {}
-    seen = Counter(job, job.leaves, watch)
+    seen = Counter(job.leaves, watch)
     with one_thread():  # around all threads, so that none lifts the limit while another works
         for leaf, found in in_order(lambda leaf: work(job, leaf, what, seen), list(job.leaves), threads):
             add_node(forest, (0, leaf.index), found, job.card.leaves, merge)

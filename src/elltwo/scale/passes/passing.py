@@ -162,7 +162,7 @@ def run_job(
     wanted = job.leaves if leaves is None else tuple(leaves)
     done = covered(forest, job.card.leaves)
     todo = [leaf for leaf in wanted if leaf.index not in done]
-    seen = Counter(job, todo, watch)
+    seen = Counter(todo, watch)
     saved = time.monotonic()
     with one_thread():  # around all threads, so that none lifts the limit while another works
         for leaf, moments in in_order(lambda leaf: leaf_moments(job, leaf, seen), todo, threads):
@@ -206,7 +206,7 @@ def in_turn(
 class Counter:
     """Rows seen so far, told to whoever watches."""
 
-    def __init__(self, job: Job, leaves: Iterable[Leaf], watch: Watch | None) -> None:
+    def __init__(self, leaves: Iterable[Leaf], watch: Watch | None) -> None:
         rows = [part.expected for leaf in leaves for part in leaf.parts]
         self.total = None if None in rows else sum(r or 0 for r in rows)
         self.rows, self.start, self.watch = 0, time.monotonic(), watch

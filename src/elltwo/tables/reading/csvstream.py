@@ -12,6 +12,7 @@ from elltwo.tables.files import DataFile, open_input
 from elltwo.tables.missing import NUMBERLIKE
 from elltwo.tables.reading.csv import Text, wrong_encoding, wrong_fields
 from elltwo.tables.reading.parquet import Part
+from elltwo.tables.reading.storage import Storage
 from elltwo.tables.source import Origin, Raw, bad_value
 
 if TYPE_CHECKING:
@@ -25,15 +26,9 @@ INVALID = r"conversion error to double: invalid value '(.*)'"  # as pyarrow says
 
 
 def read_text(
-    text: Text,
-    columns: Sequence[str],
-    numbers: frozenset[str],
-    plain: frozenset[str],
-    na: Sequence[str],
-    rows: int,
-    part: Part | None = None,
+    text: Text, columns: Sequence[str], storage: Storage, rows: int, part: Part | None = None
 ) -> Iterator[Raw]:
-    """Stream the columns: ``numbers`` as float64, ``plain`` as strings, the others as dictionaries of text.
+    """Stream the columns: numbers as float64, plain ones as strings, the others as dictionaries of text.
 
     What is parsed at once goes on together as long as it stays within ``rows`` rows. ``part`` is the file or a piece of
     it, with the number of its first row.
@@ -45,7 +40,8 @@ def read_text(
     """
     import pyarrow as pa
 
-    kinds = {n: pa.float64() if n in numbers else _text_type(n in plain) for n in columns}
+    na = storage.na
+    kinds = {n: pa.float64() if n in storage.numbers else _text_type(n in storage.plain) for n in columns}
     part = part or Part(DataFile(text.path, "csv"), first_row=0)
     at = first_row = part.first_row or 0
     origin = Origin(text.short, first_row, line_of=text.line_of, first_in_file=part.first_in_file)

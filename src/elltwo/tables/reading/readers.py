@@ -211,7 +211,7 @@ def _part_raws(
         yield from parquet.read_part(part, columns, text - storage.plain, rows, opened)
         return
     layout, seen = next(t for t in source.texts if t.path == part.file.path), 0
-    for raw in read_text(layout, columns, storage.numbers, storage.plain, storage.na, rows, part):
+    for raw in read_text(layout, columns, storage, rows, part):
         n = raw.arrow.num_rows
         seen += n
         step = -(-n // -(-n // rows))  # pieces of one size, none of them a crumb
