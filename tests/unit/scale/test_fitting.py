@@ -297,3 +297,8 @@ def test_new_levels_and_new_gaps_are_predicted_as_the_plan_encodes_them(cap):
     new["c"] = new.c.astype(object).where(new.index % 7 > 0, "never seen")
     X = design(new, fit.plan, fit=False).X
     np.testing.assert_allclose(fit.predict(new), X @ fit.coef + fit.intercept, rtol=1e-9, atol=1e-12)
+
+
+def test_the_plan_of_a_frame_says_once_that_missing_values_are_flagged():
+    fit = fit_moments(frame(300, missing=0.1), "y")
+    assert {c.reason.count("missing ones flagged") for c in fit.plan.columns if c.missing} == {1}

@@ -76,7 +76,8 @@ def _settle_number(column: ColumnPlan, facts: ColumnFacts) -> ColumnPlan:
         means = facts.means
     if all(facts.constant) and not facts.missing:
         return ColumnPlan(column.name, "dropped", f"constant: every value is {_shown(facts.means[0])}")
-    reason = f"{column.reason}; missing ones flagged, mean put in" if facts.missing else column.reason
+    flagged = "; missing ones flagged, mean put in"
+    reason = column.reason.removesuffix(flagged) + flagged * facts.missing  # a plan may be settled already
     return replace(column, impute=means, missing=facts.missing, reason=reason)
 
 
