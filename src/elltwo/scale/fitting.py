@@ -19,14 +19,7 @@ from elltwo.facts.solution import Solution
 from elltwo.facts.spectrum import Origin
 from elltwo.scale.fits.exact import triangle_folds, triangle_rotated
 from elltwo.scale.fits.folding import Folding, refuse_empty_folds
-from elltwo.scale.fits.leaving import (
-    Outer,
-    Seen,
-    Sweep,
-    honest_error,
-    look_together,
-    outer_folds,
-)
+from elltwo.scale.fits.leaving import Outer, Seen, Sweep, honest_error, look_together, outer_folds
 from elltwo.scale.fits.momentfit import MomentFit
 from elltwo.scale.fits.predicting import Effects
 from elltwo.scale.passes.looking import RowMap

@@ -99,7 +99,7 @@ def plan_job(
     derived = derive_features(opened, plan, features)
     opened, pieces = numbered(opened, plan, whole=contiguous)
     rows = None if any(p.rows is None for p in pieces) else sum(p.rows or 0 for p in pieces)
-    rule = choose_rule(opened, plan, folds, seed, contiguous, rows, mergeable)
+    rule = choose_rule(opened, plan, folds, seed, contiguous=contiguous, rows=rows, mergeable=mergeable)
     made = sum(len(d.names) for d in derived)
     bare = memory_arithmetic(plan, rule.k, derived=made)
     leaves = cut_leaves(pieces, bare.node, bare.block_rows)
@@ -160,11 +160,12 @@ def choose_rule(
     plan: TablePlan,
     folds: int,
     seed: int,
+    *,
     contiguous: bool,
     rows: int | None,
     mergeable: bool,
 ) -> FoldRule:
-    """The fold rule that the options ask for."""
+    """The fold rule that the options of `plan_job` ask for; ``rows`` of the whole source, if known."""
     if plan.fold_column is not None:
         return FoldRule.of_column(plan.fold_column, distinct(source, plan, plan.fold_column))
     if plan.group is not None:
@@ -203,7 +204,8 @@ def shard(job: Job, number: int, of: int) -> tuple[Leaf, ...]:
     leaves = job.leaves[(number - 1) * n // of : number * n // of]
     if not leaves:
         raise UsageError(
-            f"--shard {number}/{of}: there are only {n} parts to share out; use at most {n} shards"
+            f"--shard {number}/{of}: there {'is' if n == 1 else 'are'} only {n} part{'s' * (n != 1)} to share out; "
+            f"use at most {n} shard{'s' * (n != 1)}"
         )
     return leaves
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from elltwo.scale.jobs.job import Job, Leaf
+from elltwo.scale.jobs.job import Job
+from elltwo.scale.jobs.leaves import Leaf
 from elltwo.scale.jobs.threads import one_thread
 from elltwo.scale.passes.passing import Counter, Watch, in_order
 from elltwo.tables.moments.forest import Node, add_node

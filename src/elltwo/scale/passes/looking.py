@@ -16,7 +16,8 @@ from elltwo.errors import UsageError
 from elltwo.facts.rotated import Rotated
 from elltwo.facts.spectrum import DenseRows
 from elltwo.scale.jobs.arithmetic import BLOCK_BYTES
-from elltwo.scale.jobs.job import Job, Leaf, refuse_changed
+from elltwo.scale.jobs.job import Job, refuse_changed
+from elltwo.scale.jobs.leaves import Leaf
 from elltwo.scale.jobs.threads import one_thread
 from elltwo.scale.passes.passing import beside, fold_numbers
 from elltwo.selecting.loo import LooSums, compress, leverages, loo_factors, loo_residuals, loo_sums

@@ -11,7 +11,8 @@ from typing import Any
 
 from elltwo.errors import BadValue, UsageError, unknown_option
 from elltwo.facts.plan import TablePlan
-from elltwo.scale.jobs.job import Job, Leaf, plan_job, shard
+from elltwo.scale.jobs.job import Job, plan_job, shard
+from elltwo.scale.jobs.leaves import Leaf
 from elltwo.scale.passes.again import Made, Merge, What, Work, pass_again
 from elltwo.scale.passes.looking import Look, Looked, leaf_looked, merge_looked
 from elltwo.scale.passes.passing import SAVE_SECONDS, Watch, run_job

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from elltwo.scale.jobs.job import Job, Leaf, refuse_changed
+from elltwo.scale.jobs.job import Job, refuse_changed
+from elltwo.scale.jobs.leaves import Leaf
 from elltwo.scale.jobs.threads import one_thread
 from elltwo.scale.passes.passing import beside, fold_numbers
 from elltwo.tables.columns.batches import Batcher
