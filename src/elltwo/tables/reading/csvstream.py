@@ -169,6 +169,8 @@ def not_a_number(origin: Origin, row: int, column: str, value: str) -> BadValue:
     names = f"`--categorical {column}` if the column names things"
     if not value.strip():
         remedy = "write nothing between the separators"
+    elif value.strip() == column:
+        remedy = f"take the line out if it repeats the header, as where files were joined, or use {names}"
     elif len(value) > SHOWN:
         remedy = f"mend the line, or use {names}"
     else:
