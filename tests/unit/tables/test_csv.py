@@ -279,3 +279,11 @@ def test_a_missing_value_that_begins_as_a_number_is_missing_wherever_it_stands(t
     codes = np.concatenate([b.codes[:, 0] for b in batches])
     assert np.flatnonzero(codes == -1).tolist() == [45_001, 59_998]
     assert [b.first_row for b in batches] == np.cumsum([0, *(b.rows for b in batches)])[:-1].tolist()
+
+
+@pytest.mark.parametrize("mark", ["\t", ";", "|"])
+def test_the_separator_is_told_by_rows_though_a_quoted_field_has_many_lines(tmp_path, mark):
+    note = '"' + "a line, and\n" * 40 + '"'
+    rows = [["x", "note", "y"], *([str(i), note, str(i % 3)] for i in range(6))]
+    text = "\n".join(mark.join(row) for row in rows)
+    assert read_table(written(tmp_path, text)).names == ("x", "note", "y")

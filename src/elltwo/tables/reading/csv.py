@@ -9,6 +9,7 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import BinaryIO, cast
 
 from elltwo.errors import DataError
@@ -18,6 +19,7 @@ from elltwo.tables.source import check_names
 
 HEAD = 256 * 1024  # bytes of the head that are sampled
 WHOLE = 1024 * 1024  # files up to this size are sampled whole
+JUDGED_ROWS = 51  # that tell the separator
 BLOCKS, BLOCK = 24, 32 * 1024  # strided blocks after the head
 NUMBER = re.compile(
     r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)", re.IGNORECASE | re.ASCII
@@ -161,14 +163,16 @@ def wrong_fields(text: Text, line: int, fields: int, quoted: bool = False) -> Da
 
 
 def _delimiter(text: Text, head: str) -> str:
-    """The separator that cuts the first lines into the same number of fields, the most fields winning."""
+    """The separator that cuts the first rows into the same number of fields, the most fields winning."""
     if text.path.lower().removesuffix(".gz").endswith((".tsv", ".tab")):
         return "\t"
-    lines = head.splitlines(keepends=True)[:51]
-    lines = lines[:-1] if len(lines) > 2 and len(head) >= HEAD - 4 else lines
     best, fields = ",", 1
     for mark in (",", "\t", ";", "|"):
-        counts = [len(row) for row in csv.reader(lines, delimiter=mark) if row]
+        rows = list(islice(csv.reader(io.StringIO(head, newline=""), delimiter=mark), JUDGED_ROWS))
+        rows = (
+            rows[:-1] if 2 < len(rows) < JUDGED_ROWS and len(head) >= HEAD // 4 else rows
+        )  # it may be cut off
+        counts = [len(row) for row in rows if row]
         alike = counts.count(counts[0]) / len(counts) if counts else 0.0
         if counts and alike > 0.9 and counts[0] > fields:
             best, fields = mark, counts[0]
