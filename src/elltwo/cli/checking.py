@@ -31,6 +31,7 @@ def check_fit(params: dict[str, Any], route: str) -> None:
     check_rule(params, route)
     recipe_of(params)
     check_table(params)
+    check_engine(params)
     if route == IN_MEMORY and params.get("folds", 5) < 2:
         raise UsageError(f"--folds must be at least 2, got {params['folds']}")
     if route == IN_STREAM:
@@ -64,6 +65,8 @@ def check_table(params: dict[str, Any]) -> None:
 
     helpers = {name: params.get(name) for name in ("weights", "group", "fold_column")}
     check_roles(params.get("target") or (), **helpers, drop=params.get("drop") or ())
+    if helpers["group"] and helpers["fold_column"]:
+        raise UsageError("--group and --fold-column both say which fold a row is in: give one of them")
     date_uses(params.get("date") or ())
     check_encoding(params.get("encoding") or "utf-8")
 
@@ -76,15 +79,24 @@ def check_encoding(name: str) -> None:
         raise UsageError(f"--encoding {name}: no encoding has that name; try utf-8 or latin-1") from None
 
 
+def check_engine(params: dict[str, Any]) -> None:
+    """So many threads and processes as there can be."""
+    if params.get("threads") is None and not params.get("workers"):
+        return  # a table in memory needs nothing of scale
+    from elltwo.scale.passes.running import Engine
+
+    Engine(threads=params.get("threads"), workers=params.get("workers") or 0)
+
+
 def check_pass(params: dict[str, Any]) -> None:
     """What a pass is told: folds, threads, workers, memory, features to make, a share of the files."""
     from elltwo.scale.jobs.arithmetic import parse_bytes
-    from elltwo.scale.passes.running import Engine, parse_shard
+    from elltwo.scale.passes.running import parse_shard
     from elltwo.tables.columns.derived import check_form
     from elltwo.tables.moments.foldrule import FoldRule
 
     FoldRule("hash", params.get("folds", 5))
-    Engine(threads=params.get("threads"), workers=params.get("workers", 0))
+    check_engine(params)
     if params.get("memory_limit"):
         parse_bytes(params["memory_limit"])
     for text in params.get("features") or ():

@@ -18,13 +18,14 @@ BOTH = {
     ("--drop", "y"): "is the target and --drop leaves it out",
     ("--drop", "w", "--weights", "w"): "is the weights and --drop leaves it out",
     ("--encoding", "latin-77"): "no encoding has that name",
+    ("--threads", "0"): "--threads 0",
+    ("--group", "g", "--fold-column", "f"): "give one of them",
     ("--impute", "median"): "'median' is neither mean nor a number",
     ("--report", "."): "it is a folder",
     ("-o", "no-such-folder/m.json"): "its folder does not exist",
 }
 PASS = {
     ("--folds", "0"): "between 1 and 10000",
-    ("--threads", "0"): "--threads 0",
     ("--workers", "-1"): "--workers -1",
     ("--memory-limit", "much"): "write a size such as 4GB",
     ("--feature", "cube:a"): "unknown feature 'cube'",
@@ -49,8 +50,8 @@ def test_of_a_stream(capsys, words):
     assert PASS.get(words, "needs the rows in memory: use kfold") in ran.err
 
 
-@pytest.mark.parametrize("words", [*PASS, ("--shard", "5"), ("--shard", "4/3"), ("--max-levels", "1"), ("--drop", "y"),
-                                   ("--encoding", "latin-77")])  # fmt: skip
+@pytest.mark.parametrize("words", [*PASS, ("--threads", "0"), ("--shard", "5"), ("--shard", "4/3"), ("--max-levels", "1"),
+                                   ("--drop", "y"), ("--encoding", "latin-77")])  # fmt: skip
 def test_of_statistics(capsys, words):
     ran = run(capsys, "stats", NOWHERE, "-t", "y", "-o", "all.moments", *words)
     assert ran.code == 2
