@@ -50,8 +50,11 @@ def test_of_a_stream(capsys, words):
     assert PASS.get(words, "needs the rows in memory: use kfold") in ran.err
 
 
-@pytest.mark.parametrize("words", [*PASS, ("--threads", "0"), ("--shard", "5"), ("--shard", "4/3"), ("--max-levels", "1"),
-                                   ("--drop", "y"), ("--encoding", "latin-77")])  # fmt: skip
+OF_STATISTICS = [("--threads", "0"), ("--shard", "5"), ("--shard", "4/3"), ("--max-levels", "1"), ("--drop", "y"),
+                 ("--encoding", "latin-77")]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [*PASS, *OF_STATISTICS])
 def test_of_statistics(capsys, words):
     ran = run(capsys, "stats", NOWHERE, "-t", "y", "-o", "all.moments", *words)
     assert ran.code == 2
