@@ -26,8 +26,7 @@ def numbered(source: Source, plan: TablePlan, whole: bool = False) -> tuple[Sour
         return source, tuple(part for part in found if part.rows != 0)
     out: list[Part] = []
     texts, at = [], 0
-    for i, (part, text) in enumerate(zip(found, source.texts, strict=True)):
-        all_of_it = whole or i < len(found) - 1 or in_pieces(text)
+    for part, text, all_of_it in zip(found, source.texts, _to_their_end(source, whole), strict=True):
         count = _count(source, plan, part, text, None if all_of_it else max(BALANCED_BELOW - at, 0))
         out += _pieces(replace(part, first_row=at), count)
         texts.append(replace(text, quoted=text.quoted or count.quoted))
@@ -35,12 +34,18 @@ def numbered(source: Source, plan: TablePlan, whole: bool = False) -> tuple[Sour
     return replace(source, texts=tuple(texts)), tuple(out)
 
 
-def bytes_to_count(source: Source) -> int:
+def bytes_to_count(source: Source, whole: bool = False) -> int:
     """Bytes of text that `numbered` counts to their end, before a row is read."""
     if source.kind != "csv":
         return 0
-    texts = [text for i, text in enumerate(source.texts) if i < len(source.texts) - 1 or in_pieces(text)]
-    return sum(text_size(text) for text in texts)
+    counted = zip(source.texts, _to_their_end(source, whole), strict=True)
+    return sum(text_size(text) for text, all_of_it in counted if all_of_it)
+
+
+def _to_their_end(source: Source, whole: bool) -> list[bool]:
+    """Which text files are counted to their end."""
+    last = len(source.texts) - 1
+    return [whole or i < last or in_pieces(text) for i, text in enumerate(source.texts)]
 
 
 def _count(source: Source, plan: TablePlan, part: Part, text: Text, stop: int | None) -> RowCount:

@@ -16,11 +16,18 @@ from elltwo.facts.moments import DesignMoments
 from elltwo.facts.problem import Penalty
 from elltwo.tables.moments.dense import about
 from elltwo.tables.moments.design import design_map
-from elltwo.tables.moments.recipe import Recipe, sources_of
+from elltwo.tables.moments.mixed import MixedMoments
+from elltwo.tables.moments.recipe import Recipe, Source
 from elltwo.tables.moments.transform import assemble, fold_design, mapped, target_positions
 from scale_problems import MixedTable, gathered, mixed_table
 
 ALPHA = 0.7
+
+
+def sources_of(m: MixedMoments, leave: tuple[str, ...]) -> tuple[Source, ...]:
+    """One source per stored column, numbers first, except those to ``leave`` out."""
+    numbers = [Source(n, (j,)) for j, n in enumerate(m.numeric) if n not in leave]
+    return (*numbers, *(Source(n, (), c) for c, n in enumerate(m.categories) if n not in leave))
 
 
 def coefficients(train: DesignMoments) -> np.ndarray:

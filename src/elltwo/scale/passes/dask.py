@@ -17,7 +17,7 @@ from elltwo.scale.jobs.job import Job, only_leaves
 from elltwo.scale.jobs.leaves import Leaf, runs
 from elltwo.scale.passes.again import Made, Merge, What, Work
 from elltwo.scale.passes.passing import Progress, Watch, as_set, in_turn, leaf_moments
-from elltwo.tables.moments.forest import Node, add_node, merge_in_order
+from elltwo.tables.moments.forest import Node, add_node, add_nodes, merge_in_order
 from elltwo.tables.moments.sets import MomentSet
 
 if TYPE_CHECKING:
@@ -145,15 +145,12 @@ def _forest(
     }
     forest: dict[Node, Any] = {}
     if few:
-        for made in _follow(dict(futures), watch, True):
-            for node, part in made.items():
-                add_node(forest, node, part, of, merge)
+        for made in _follow(futures, watch, True):
+            add_nodes(forest, made, of, merge)
         return forest
     for future, run in futures.items():
-        for node in _sums(run, of):
-            add_node(
-                forest, node, on.submit(getitem, future, node), of, lambda parts: on.submit(merge, parts)
-            )
+        promised = {node: on.submit(getitem, future, node) for node in _sums(run, of)}
+        add_nodes(forest, promised, of, lambda parts: on.submit(merge, parts))
     for _ in _follow(futures, watch, False):
         pass
     return on.gather(forest)

@@ -89,9 +89,9 @@ class Engine:
             return again_on_dask(job, work, what, merge, address=self.dask, workers=workers, watch=watch)
         return pass_again(job, work, what, merge, job.arithmetic.threads, self.watch)
 
-    def announce_count(self, source: Source) -> None:
+    def announce_count(self, source: Source, contiguous: bool) -> None:
         """Say that text is counted first, where that takes longer than a moment."""
-        size = bytes_to_count(source)
+        size = bytes_to_count(source, contiguous)
         if self.say is not None and size >= LARGE:
             self.say(
                 f"counting the rows of {size / 1e9:.1f} GB of text first: folds depend on the number of a row"
@@ -141,7 +141,7 @@ def run_source(
         raise unknown_option("--on-error", on_error, ON_ERROR)
     plan: TablePlan | None = options.pop("plan", None)
     opened = open_source(source, options.get("encoding") or "utf-8")
-    engine.announce_count(opened)
+    engine.announce_count(opened, options.get("contiguous", False))
     while True:
         job = plan_job(opened, target, threads=1 if engine.far else engine.threads, plan=plan, **options)
         engine.announce(job)

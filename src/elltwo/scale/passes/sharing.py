@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from elltwo.scale.jobs.job import Job, only_leaves
 from elltwo.scale.jobs.leaves import Leaf, runs
 from elltwo.scale.passes.passing import as_set, in_turn, leaf_moments
-from elltwo.tables.moments.forest import Node, add_node, merge_in_order
+from elltwo.tables.moments.forest import Node, add_nodes, merge_in_order
 from elltwo.tables.moments.mixed import MixedMoments
 from elltwo.tables.moments.sets import MomentSet
 
@@ -52,6 +52,5 @@ def sum_shares(job: Job, found: Iterable[Partial]) -> MomentSet:
     """
     forest: Partial = {}
     for partial in found:
-        for node, moments in partial.items():
-            add_node(forest, node, moments, job.card.leaves)
+        add_nodes(forest, partial, job.card.leaves)
     return as_set(job, forest)

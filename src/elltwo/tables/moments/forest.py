@@ -7,7 +7,7 @@ highest nodes whose leaves have all been seen; who saw them, and in which order,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias, TypeVar
 
 from elltwo.errors import DataError
@@ -85,3 +85,14 @@ def add_node(
             return
         forest[parent] = merge([forest.pop(child) for child in family])
         node = parent
+
+
+def add_nodes(
+    forest: dict[Node, T],
+    nodes: Mapping[Node, T],
+    leaves: int,
+    merge: Callable[[list[T]], T] = merge_in_order,  # type: ignore[assignment]  # the default is for moments
+) -> None:
+    """Plant what a share of the leaves left; see `add_node`."""
+    for node, value in nodes.items():
+        add_node(forest, node, value, leaves, merge)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 
 from elltwo.errors import UsageError, unknown_option
-from elltwo.tables.moments.mixed import MixedMoments
 
 STANDARDIZE = ("none", "numbers", "all")
 REFERENCE = ("auto", "none", "first")
@@ -146,9 +145,3 @@ class Feature:
     source: str
     role: str  # "number", "level", "other" or "missing"
     level: str | None = None
-
-
-def sources_of(m: MixedMoments, leave: Sequence[str] = ()) -> tuple[Source, ...]:
-    """One source per stored column, numbers first, except those to ``leave`` out (targets, helpers)."""
-    numbers = [Source(n, (j,)) for j, n in enumerate(m.numeric) if n not in leave]
-    return (*numbers, *(Source(n, (), c) for c, n in enumerate(m.categories) if n not in leave))

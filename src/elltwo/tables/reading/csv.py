@@ -101,7 +101,7 @@ def describe(path: str, data: bytes | None = None, encoding: str = "utf-8") -> T
     header = next((row for row in reader if row), [])
     names = _names(text, header, delimiter)
     text = replace(text, names=names, delimiter=delimiter, header_lines=reader.line_num, quoted='"' in head)
-    if delimiter == ";" and _decimal_comma(text, head):
+    if delimiter == ";" and _decimal_comma(head):
         text = replace(text, decimal=",")
     return text
 
@@ -169,9 +169,8 @@ def _delimiter(text: Text, head: str) -> str:
     best, fields = ",", 1
     for mark in (",", "\t", ";", "|"):
         rows = list(islice(csv.reader(io.StringIO(head, newline=""), delimiter=mark), JUDGED_ROWS))
-        rows = (
-            rows[:-1] if 2 < len(rows) < JUDGED_ROWS and len(head) >= HEAD // 4 else rows
-        )  # it may be cut off
+        if 2 < len(rows) < JUDGED_ROWS and len(head) >= HEAD // 4:
+            rows.pop()  # the end of the head may have cut it off
         counts = [len(row) for row in rows if row]
         alike = counts.count(counts[0]) / len(counts) if counts else 0.0
         if counts and alike > 0.9 and counts[0] > fields:
@@ -196,7 +195,8 @@ def _names(text: Text, header: Sequence[str], delimiter: str) -> tuple[str, ...]
     return names
 
 
-def _decimal_comma(text: Text, head: str) -> bool:
+def _decimal_comma(head: str) -> bool:
+    """Are there numbers with a comma, and none with a point?"""
     rows = [row for row in csv.reader(io.StringIO(head, newline=""), delimiter=";") if row][1:200]
     cells = [cell.strip() for row in rows for cell in row]
     return any(map(COMMA.fullmatch, cells)) and not any("." in c and NUMBER.fullmatch(c) for c in cells)
