@@ -74,14 +74,14 @@ def ray() -> Iterator[dict[str, Any]]:
 
 
 def run() -> list[Row]:
-    """Wall time of each engine's recipe, the engine already up, beside one process."""
+    """Wall time of each engine's recipe, the engine already up, beside one process on one thread."""
     from elltwo.scale.commands import fit_moments
 
     rows = []
     with tempfile.TemporaryDirectory() as made:
         files = make(Path(made))
         start = time.perf_counter()
-        expected = fit_moments(files, "y").coef
+        expected = fit_moments(files, "y", threads=1).coef
         alone = time.perf_counter() - start
         for name, engine in (("Ray", ray), ("Spark", spark)):
             code = recipe(name).replace(PLACE, files)
